@@ -1,0 +1,17 @@
+#!/usr/bin/env -S node --conditions=@conclave/source
+// The CLI from source: `node --conditions=@conclave/source apps/cli/bin/dev.ts kv get greeting`.
+import { fileURLToPath } from 'node:url'
+import { Config, flush, handle, run } from '@oclif/core'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const config = new Config({ root })
+await config.load()
+const { pjson } = config
+pjson.oclif.commands = { strategy: 'explicit', target: './src/index.ts', identifier: 'COMMANDS' }
+
+try {
+  await run(process.argv.slice(2), await Config.load({ root, pjson }))
+  await flush()
+} catch (error) {
+  await handle(error as Error)
+}

@@ -1,0 +1,2 @@
+/** Every command, by its id. */
+export const COMMANDS = {}

@@ -1,0 +1,39 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { basename } from 'node:path'
+import { defineConfig } from 'vitest/config'
+import { ClosingLine } from './tools/house/closing-line.ts'
+
+// Tests run the source: the condition leads every import of a @conclave package to its src.
+const conditions = ['@conclave/source', 'module', 'node', 'development|production']
+
+const folders = ['packages', 'apps', 'tools', 'examples']
+  .filter((parent) => existsSync(parent))
+  .flatMap((parent) => readdirSync(parent).map((name) => `${parent}/${name}`))
+  .filter((folder) => existsSync(`${folder}/test`) || existsSync(`${folder}/package.json`))
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    passWithNoTests: true,
+    disableConsoleIntercept: true,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    reporters: ['default', new ClosingLine()],
+    coverage: { include: ['packages/*/src/**', 'apps/*/src/**'] },
+    projects: folders.map((folder) => {
+      const processes = !folder.startsWith('packages/')
+      return {
+        extends: true as const,
+        test: {
+          name: basename(folder),
+          root: folder,
+          include: ['test/**/*.spec.ts'],
+          // Tests that start real processes measure time: they run after the others, one file at a time.
+          sequence: { groupOrder: processes ? 1 : 0 },
+          ...(processes ? { maxWorkers: 1 } : {}),
+        },
+      }
+    }),
+  },
+})
