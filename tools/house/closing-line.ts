@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import type { Reporter, SerializedError, TestModule } from 'vitest/node'
 
 /** Ends a run with one plain line that people and scripts can read: `N passed, N failed`. */
@@ -17,8 +18,7 @@ export class ClosingLine implements Reporter {
       }
     }
     const line = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
-    // After the other reporters, which print their own summary in this same turn.
-    process.once('beforeExit', () => process.stdout.write(`${line}\n`))
-    process.once('exit', () => process.stdout.write(''))
+    // At exit, so that it stands below the summaries that other reporters print; synchronous, so that it is not lost.
+    process.once('exit', () => writeSync(1, `${line}\n`))
   }
 }
