@@ -8,6 +8,7 @@ import { join } from 'node:path'
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
 if (major > 22 || (major === 22 && minor >= 18)) {
+  followParent()
   const { execute } = await import('@oclif/core')
   await execute({ dir: import.meta.url })
 } else {
@@ -19,6 +20,14 @@ if (major > 22 || (major === 22 && minor >= 18)) {
     process.exit(1)
   }
   handOver(node)
+}
+
+/** After `handOver`, the end of the process that the user started is the end of this one. */
+function followParent() {
+  if (process.env.CONCLAVE_HANDED_OVER === undefined) return
+  delete process.env.CONCLAVE_HANDED_OVER
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+  process.channel?.unref()
 }
 
 /** The Node binary that the workspace installed as a package, if there is one for this platform. */
@@ -33,9 +42,13 @@ function bundledNode() {
   return undefined
 }
 
-/** Node 20 cannot replace its own process, so the child's signals and its exit are passed through. */
+/**
+ * Node 20 cannot replace its own process, so signals and the exit are passed through. A SIGKILL cannot be: the channel
+ * closes then, and the child sees it.
+ */
 function handOver(node) {
-  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
+  const env = { ...process.env, CONCLAVE_HANDED_OVER: '1' }
+  const child = spawn(node, process.argv.slice(1), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env })
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']
   for (const signal of signals) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => {
