@@ -31,6 +31,8 @@ const PLANTED: Readonly<Record<string, string>> = {
   'packages/engine-b/src/index.ts': "import './one.ts'\nimport { readFileSync } from 'node:fs'\nreadFileSync('x')\n",
   'packages/engine-b/src/one.ts': "import './two.ts'\n",
   'packages/engine-b/src/two.ts': "import './one.ts'\n", // a circle
+  'packages/engine-b/src/three.ts': "import './four.ts'\nexport type T = 3\n",
+  'packages/engine-b/src/four.ts': "import type { T } from './three.ts'\nexport const t: T = 3\n", // allowed: types only
   'packages/journal-a/src/index.ts': "import 'node:fs'\nimport '@conclave/replica'\n",
   'packages/journal-a/test/a.spec.ts': "import '@conclave/replica'\n", // allowed: it is a test
   'packages/replica/src/index.ts': "import '@conclave/engine-a'\nimport './absent.ts'\n",
