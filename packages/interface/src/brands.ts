@@ -33,7 +33,8 @@ export type Monotonic = Brand<number, 'Monotonic'>
 export type LogTime = Brand<number, 'LogTime'>
 
 const safe = (value: number, what: string, least: number): number => {
-  if (!Number.isSafeInteger(value) || value < least) throw new RangeError(`${what} must be a safe integer of at least ${least}, got ${value}`)
+  if (!Number.isSafeInteger(value) || value < least)
+    throw new RangeError(`${what} must be a safe integer of at least ${least}, got ${value}`)
   return value
 }
 
@@ -57,6 +58,7 @@ export const writeId = (value: number): WriteId => safe(value, 'a write id', 1) 
 export const requestId = (value: number): RequestId => safe(value, 'a request id', 0) as RequestId
 /** @throws RangeError unless 1 to 64 characters of `[0-9a-z-]`. */
 export const snapshotId = (id: string): SnapshotId => {
-  if (!/^[0-9a-z-]{1,64}$/.test(id)) throw new RangeError(`a snapshot id has 1 to 64 characters of [0-9a-z-], got ${JSON.stringify(id.slice(0, 80))}`)
+  if (!/^[0-9a-z-]{1,64}$/.test(id))
+    throw new RangeError(`a snapshot id has 1 to 64 characters of [0-9a-z-], got ${JSON.stringify(id.slice(0, 80))}`)
   return id as SnapshotId
 }

@@ -134,7 +134,8 @@ export class ByteReader {
 
   #take(count: number): number {
     const at = this.#at
-    if (count > this.#bytes.length - at) throw new MalformedBytes(`need ${count} bytes at offset ${at}, only ${this.#bytes.length - at} are left`)
+    if (count > this.#bytes.length - at)
+      throw new MalformedBytes(`need ${count} bytes at offset ${at}, only ${this.#bytes.length - at} are left`)
     this.#at = at + count
     return at
   }
@@ -168,7 +169,8 @@ export class ByteReader {
   /** What `ByteWriter.bytes` wrote. @param most an upper bound on the length: a larger one is malformed. */
   bytes(most = 0xffff_ffff): Uint8Array {
     const length = this.u32()
-    if (length > most) throw new MalformedBytes(`a length of ${length} at offset ${this.#at - 4} exceeds its bound of ${most}`)
+    if (length > most)
+      throw new MalformedBytes(`a length of ${length} at offset ${this.#at - 4} exceeds its bound of ${most}`)
     return this.raw(length)
   }
   /** What `ByteWriter.string` wrote. @throws MalformedBytes if not UTF-8. */

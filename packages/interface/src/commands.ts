@@ -9,8 +9,9 @@
  *
  * All integers are little-endian. The session, with the serial, makes a retried command apply once (Ongaro's dissertation, section 6.3).
  */
-import { ByteReader, ByteWriter } from './bytes.ts'
+
 import type { LogTime } from './brands.ts'
+import { ByteReader, ByteWriter } from './bytes.ts'
 import { MalformedBytes } from './errors.ts'
 
 /** The machine number of the session table itself. Other machines are numbered from 1 in the order in which a node composes them. */
@@ -67,7 +68,8 @@ export const encodeBlock = (session: bigint, ackedBelow: number, commands: reado
 export const checkBlock = (block: Uint8Array): BlockHeader => {
   const reader = new ByteReader(block)
   const header = { session: reader.u64(), ackedBelow: reader.u53(), count: reader.u32() }
-  if (header.count === 0 || header.count > maxBlockCommands) throw new MalformedBytes(`a block holds 1 to ${maxBlockCommands} commands, not ${header.count}`)
+  if (header.count === 0 || header.count > maxBlockCommands)
+    throw new MalformedBytes(`a block holds 1 to ${maxBlockCommands} commands, not ${header.count}`)
   for (let i = 0; i < header.count; i++) {
     reader.u53()
     reader.u8()
@@ -78,7 +80,10 @@ export const checkBlock = (block: Uint8Array): BlockHeader => {
 }
 
 /** Calls `visit` for every command of a block, in order. The bytes are views. */
-export const visitBlock = (block: Uint8Array, visit: (serial: number, machine: number, bytes: Uint8Array) => void): BlockHeader => {
+export const visitBlock = (
+  block: Uint8Array,
+  visit: (serial: number, machine: number, bytes: Uint8Array) => void,
+): BlockHeader => {
   const reader = new ByteReader(block)
   const header = { session: reader.u64(), ackedBelow: reader.u53(), count: reader.u32() }
   for (let i = 0; i < header.count; i++) visit(reader.u53(), reader.u8(), reader.bytes())
@@ -117,7 +122,10 @@ export const decodeBatch = (batch: Uint8Array): { readonly time: LogTime; readon
 }
 
 /** Calls `visit` for every reply to a block, in order. @throws MalformedBytes. */
-export const visitReplies = (replies: Uint8Array, visit: (serial: number, status: ReplyStatus, reply: Uint8Array) => void): { readonly session: bigint } => {
+export const visitReplies = (
+  replies: Uint8Array,
+  visit: (serial: number, status: ReplyStatus, reply: Uint8Array) => void,
+): { readonly session: bigint } => {
   const reader = new ByteReader(replies)
   const session = reader.u64()
   for (let left = reader.u32(); left > 0; left--) {

@@ -175,7 +175,14 @@ export type Outcome =
   /** It may have been decided, or may yet be. */
   | { readonly type: 'unknown' }
 
-export type Refusal = 'not-leader' | 'overloaded' | 'disk-full' | 'not-ready' | 'unsupported' | 'invalid' | 'in-progress'
+export type Refusal =
+  | 'not-leader'
+  | 'overloaded'
+  | 'disk-full'
+  | 'not-ready'
+  | 'unsupported'
+  | 'invalid'
+  | 'in-progress'
 
 export interface LeaderInfo {
   readonly epoch: Epoch

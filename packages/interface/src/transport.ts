@@ -39,7 +39,12 @@ export interface Transport {
    * Resolves to `rejected` if the peer declines, to `accepted` once the peer has confirmed that it is staged.
    * @throws if the link fails, a time-out passes without progress, or `signal` fires.
    */
-  transfer(to: NodeId, header: Uint8Array, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<'accepted' | 'rejected'>
+  transfer(
+    to: NodeId,
+    header: Uint8Array,
+    body: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<'accepted' | 'rejected'>
   /** No handler call follows. Safe to call twice. */
   close(): Promise<void>
 }

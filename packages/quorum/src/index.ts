@@ -37,7 +37,9 @@ export const joint = (incoming: Quorum, outgoing: Quorum): Quorum => [...incomin
  */
 export const flexible = (voters: readonly NodeId[], need: number): Quorum => {
   if (!Number.isInteger(need) || need < 1 || need > voters.length) {
-    throw new RangeError(`a quorum of ${need} out of ${voters.length} voters; it takes a whole number from 1 to ${voters.length}`)
+    throw new RangeError(
+      `a quorum of ${need} out of ${voters.length} voters; it takes a whole number from 1 to ${voters.length}`,
+    )
   }
   return [{ voters, need }]
 }
@@ -53,9 +55,12 @@ export const votersOf = (quorum: Quorum): readonly NodeId[] => [...new Set(quoru
 
 /** Whether every quorum of `a` shares a node with every quorum of `b`. Sufficient, judged group by group over the same voters. */
 export const intersects = (a: Quorum, b: Quorum): boolean =>
-  a.some((left) => b.some((right) => sameVoters(left.voters, right.voters) && left.need + right.need > left.voters.length))
+  a.some((left) =>
+    b.some((right) => sameVoters(left.voters, right.voters) && left.need + right.need > left.voters.length),
+  )
 
-const sameVoters = (a: readonly NodeId[], b: readonly NodeId[]): boolean => a.length === b.length && a.every((id) => b.includes(id))
+const sameVoters = (a: readonly NodeId[], b: readonly NodeId[]): boolean =>
+  a.length === b.length && a.every((id) => b.includes(id))
 
 export type VoteResult = 'won' | 'lost' | 'pending'
 

@@ -1,4 +1,4 @@
-import { nodeId, type Membership } from '@conclave/interface'
+import { type Membership, nodeId } from '@conclave/interface'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { committed, flexible, intersects, joint, majority, quorumOf, voteResult } from '../src/index.ts'
@@ -7,7 +7,14 @@ const ids = ['a', 'b', 'c', 'd', 'e'].map(nodeId)
 
 describe('majority', () => {
   it('needs more than half of the voters', () => {
-    for (const [voters, need] of [[1, 1], [2, 2], [3, 2], [4, 3], [5, 3]] as const) expect(majority(ids.slice(0, voters))[0]?.need).toBe(need)
+    for (const [voters, need] of [
+      [1, 1],
+      [2, 2],
+      [3, 2],
+      [4, 3],
+      [5, 3],
+    ] as const)
+      expect(majority(ids.slice(0, voters))[0]?.need).toBe(need)
   })
 
   it('is never reached without voters', () => {
@@ -47,7 +54,12 @@ describe('configurations', () => {
   const member = (id: (typeof ids)[number], role: 'voter' | 'learner') => ({ id, name: id, addresses: [], role })
 
   it('do not count learners', () => {
-    const membership: Membership = { members: [...ids.slice(0, 3).map((id) => member(id, 'voter')), ...ids.slice(3).map((id) => member(id, 'learner'))] }
+    const membership: Membership = {
+      members: [
+        ...ids.slice(0, 3).map((id) => member(id, 'voter')),
+        ...ids.slice(3).map((id) => member(id, 'learner')),
+      ],
+    }
     expect(quorumOf(membership)).toEqual(majority(ids.slice(0, 3)))
   })
 

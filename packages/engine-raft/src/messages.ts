@@ -1,0 +1,200 @@
+/**
+ * What Raft peers say to each other (Raft, extended version, figures 2 and 13; pre-vote: Ongaro's dissertation, section 9.6).
+ *
+ * Every message begins with `version u8 = 1 · type u8 · term u53`; integers are little-endian. An entry travels in the encoding in which it
+ * is written to the journal, length first, so that a follower writes a view on the frame that it received.
+ */
+import { ByteReader, ByteWriter, type Chunks, MalformedBytes, type Membership } from '@conclave/interface'
+import { decodeEntry, type Entry, readMembership, type Term, term, writeMembership } from './entry.ts'
+
+export const messageVersion = 1
+
+const types = { vote: 1, voteReply: 2, append: 3, appendReply: 4, heartbeat: 5, heartbeatReply: 6 } as const
+
+export type Message =
+  /** RequestVote; with `pre`, PreVote: `term` is then the term that the sender would campaign for. */
+  | {
+      readonly type: 'vote'
+      readonly term: Term
+      readonly pre: boolean
+      readonly last: number
+      readonly lastTerm: Term
+    }
+  /** A grant of a pre-vote echoes the requested term; a refusal carries the term of the refuser. */
+  | { readonly type: 'voteReply'; readonly term: Term; readonly pre: boolean; readonly granted: boolean }
+  /** AppendEntries. Without entries it is a probe for the matching point. */
+  | {
+      readonly type: 'append'
+      readonly term: Term
+      readonly previous: number
+      readonly previousTerm: Term
+      readonly commit: number
+      readonly entries: readonly Entry[]
+    }
+  /** The log matches the leader's up to `match`, durably. */
+  | { readonly type: 'appendReply'; readonly term: Term; readonly ok: true; readonly match: number }
+  /** The log does not match at `previous`: `conflict` is the first position of the term that stands there, or the one after the last entry (section 5.3). */
+  | {
+      readonly type: 'appendReply'
+      readonly term: Term
+      readonly ok: false
+      readonly previous: number
+      readonly conflict: number
+      readonly conflictTerm: Term
+    }
+  /** Authority without log matching; `round` makes it a quorum round for reads (dissertation, section 6.4). */
+  | { readonly type: 'heartbeat'; readonly term: Term; readonly commit: number; readonly round: number }
+  | { readonly type: 'heartbeatReply'; readonly term: Term; readonly round: number }
+
+const head = (type: number, messageTerm: Term, capacity = 48): ByteWriter =>
+  new ByteWriter(capacity).u8(messageVersion).u8(type).u53(messageTerm)
+
+export const encodeMessage = (message: Message): Chunks => {
+  switch (message.type) {
+    case 'vote':
+      return [
+        head(types.vote, message.term)
+          .u8(message.pre ? 1 : 0)
+          .u53(message.last)
+          .u53(message.lastTerm)
+          .take(),
+      ]
+    case 'voteReply':
+      return [
+        head(types.voteReply, message.term)
+          .u8((message.pre ? 1 : 0) | (message.granted ? 2 : 0))
+          .take(),
+      ]
+    case 'append':
+      return encodeAppend(message)
+    case 'appendReply':
+      if (message.ok) return [head(types.appendReply, message.term).u8(1).u53(message.match).take()]
+      return [
+        head(types.appendReply, message.term)
+          .u8(0)
+          .u53(message.previous)
+          .u53(message.conflict)
+          .u53(message.conflictTerm)
+          .take(),
+      ]
+    case 'heartbeat':
+      return [head(types.heartbeat, message.term).u53(message.commit).u53(message.round).take()]
+    case 'heartbeatReply':
+      return [head(types.heartbeatReply, message.term).u53(message.round).take()]
+  }
+}
+
+/** Bytes of an append before its entries, and of an entry before its encoding. */
+export const appendHeadBytes = 38
+export const entryLengthBytes = 4
+
+const encodeAppend = (message: Message & { type: 'append' }): Chunks => {
+  const { previous, previousTerm, commit, entries } = message
+  const chunks: Uint8Array[] = []
+  const writer = head(types.append, message.term).u53(previous).u53(previousTerm).u53(commit).u32(entries.length)
+  for (const entry of entries) {
+    writer.u32(entry.size)
+    chunks.push(writer.take(), ...entry.encoded)
+  }
+  if (entries.length === 0) chunks.push(writer.take())
+  return chunks
+}
+
+/** @throws MalformedBytes on an unknown version or type, a length that does not fit, or bytes left over. */
+export const decodeMessage = (bytes: Uint8Array): Message => {
+  const reader = new ByteReader(bytes)
+  const version = reader.u8()
+  if (version !== messageVersion)
+    throw new MalformedBytes(`a Raft message of version ${version}; this build speaks version ${messageVersion}`)
+  const type = reader.u8()
+  const message = decodeBody(type, term(reader.u53()), reader)
+  reader.end()
+  return message
+}
+
+const decodeBody = (type: number, messageTerm: Term, reader: ByteReader): Message => {
+  switch (type) {
+    case types.vote: {
+      const pre = flags(reader, 1) === 1
+      return { type: 'vote', term: messageTerm, pre, last: reader.u53(), lastTerm: term(reader.u53()) }
+    }
+    case types.voteReply: {
+      const bits = flags(reader, 3)
+      return { type: 'voteReply', term: messageTerm, pre: (bits & 1) !== 0, granted: (bits & 2) !== 0 }
+    }
+    case types.append:
+      return decodeAppend(messageTerm, reader)
+    case types.appendReply:
+      if (flags(reader, 1) === 1) return { type: 'appendReply', term: messageTerm, ok: true, match: reader.u53() }
+      return {
+        type: 'appendReply',
+        term: messageTerm,
+        ok: false,
+        previous: reader.u53(),
+        conflict: reader.u53(),
+        conflictTerm: term(reader.u53()),
+      }
+    case types.heartbeat:
+      return { type: 'heartbeat', term: messageTerm, commit: reader.u53(), round: reader.u53() }
+    case types.heartbeatReply:
+      return { type: 'heartbeatReply', term: messageTerm, round: reader.u53() }
+    default:
+      throw new MalformedBytes(`a Raft message of type ${type}`)
+  }
+}
+
+const flags = (reader: ByteReader, most: number): number => {
+  const bits = reader.u8()
+  if (bits > most) throw new MalformedBytes(`flags of ${bits}, at most ${most} are known`)
+  return bits
+}
+
+const decodeAppend = (messageTerm: Term, reader: ByteReader): Message => {
+  const previous = reader.u53()
+  const previousTerm = term(reader.u53())
+  const commit = reader.u53()
+  const entries: Entry[] = []
+  let least = previousTerm
+  for (let left = reader.u32(); left > 0; left--) {
+    const entry = decodeEntry(reader.bytes())
+    if (entry.term < least || entry.term > messageTerm)
+      throw new MalformedBytes(`an entry of term ${entry.term} after ${least} in an append of term ${messageTerm}`)
+    least = entry.term
+    entries.push(entry)
+  }
+  return { type: 'append', term: messageTerm, previous, previousTerm, commit, entries }
+}
+
+/** What a snapshot stands for: in the journal beside its body, and ahead of it on the wire. */
+export interface SnapshotHeader {
+  /** Of the sender, on the wire; of the entry, in the journal. */
+  readonly term: Term
+  readonly position: number
+  /** Term of the entry at `position` (lastIncludedTerm of figure 13). */
+  readonly lastTerm: Term
+  /** The configuration as of `position`. */
+  readonly membership: Membership
+}
+
+export const encodeSnapshotHeader = (header: SnapshotHeader): Uint8Array => {
+  const writer = new ByteWriter(256).u8(messageVersion).u53(header.term).u53(header.position).u53(header.lastTerm)
+  writeMembership(writer, header.membership)
+  return writer.take()
+}
+
+/** @throws MalformedBytes. */
+export const decodeSnapshotHeader = (bytes: Uint8Array): SnapshotHeader => {
+  const reader = new ByteReader(bytes)
+  const version = reader.u8()
+  if (version !== messageVersion)
+    throw new MalformedBytes(`a Raft snapshot header of version ${version}; this build reads version ${messageVersion}`)
+  const header = {
+    term: term(reader.u53()),
+    position: reader.u53(),
+    lastTerm: term(reader.u53()),
+    membership: readMembership(reader),
+  }
+  reader.end()
+  if (header.position === 0) throw new MalformedBytes('a snapshot at position 0')
+  return header
+}

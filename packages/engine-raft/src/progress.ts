@@ -1,0 +1,76 @@
+/**
+ * How far one peer's log is known to match the leader's (nextIndex and matchIndex of figure 2), and how it is fed:
+ * `probe` sends one append and waits, until the matching point is found; `replicate` pipelines; `snapshot` waits for a transfer.
+ */
+export interface Progress {
+  state: 'probe' | 'replicate' | 'snapshot'
+  match: number
+  next: number
+  /** Appends sent and not yet answered: their last position and size. */
+  readonly inflight: { readonly last: number; readonly bytes: number }[]
+  inflightBytes: number
+  /** In `probe`: an append is out. */
+  probing: boolean
+  /** Ticks since the peer last moved on while something was in flight; a silent loss is repaired after a few. */
+  stalledTicks: number
+  /** Position of the snapshot that is being sent. */
+  snapshot: number
+  /** Ticks before another snapshot is tried, after one failed. */
+  snapshotIn: number
+  /** Heard since the last quorum check. */
+  active: boolean
+  /** The newest read round that the peer answered. */
+  round: number
+  /** The commit position that the peer was last told. */
+  toldCommit: number
+}
+
+export const startProgress = (next: number): Progress => ({
+  state: 'probe',
+  match: 0,
+  next,
+  inflight: [],
+  inflightBytes: 0,
+  probing: false,
+  stalledTicks: 0,
+  snapshot: 0,
+  snapshotIn: 0,
+  active: true,
+  round: 0,
+  toldCommit: 0,
+})
+
+/** Goes back to finding the matching point: something was lost or did not match. */
+export const probeFrom = (progress: Progress, next: number): void => {
+  progress.state = 'probe'
+  progress.next = Math.max(next, progress.match + 1)
+  progress.probing = false
+  forgetInflight(progress)
+}
+
+export const forgetInflight = (progress: Progress): void => {
+  progress.inflight.length = 0
+  progress.inflightBytes = 0
+  progress.stalledTicks = 0
+}
+
+export const sent = (progress: Progress, last: number, bytes: number): void => {
+  progress.inflight.push({ last, bytes })
+  progress.inflightBytes += bytes
+}
+
+/** The peer acknowledged everything up to `match`. @returns whether that is news. */
+export const acknowledged = (progress: Progress, match: number): boolean => {
+  let done = 0
+  for (const { last, bytes } of progress.inflight) {
+    if (last > match) break
+    progress.inflightBytes -= bytes
+    done++
+  }
+  if (done > 0) progress.inflight.splice(0, done)
+  if (match <= progress.match) return false
+  progress.match = match
+  progress.next = Math.max(progress.next, match + 1)
+  progress.stalledTicks = 0
+  return true
+}

@@ -1,0 +1,83 @@
+import { type NodeId, position, type RequestId } from '@conclave/interface'
+import { committed, voteResult } from '@conclave/quorum'
+import type { Message } from './messages.ts'
+import type { LeaderRole, PendingRead } from './roles/role.ts'
+import type { RaftState } from './state.ts'
+
+/*
+ * ReadIndex (dissertation, section 6.4): a read may be served at the commit position of its arrival, once (1) an entry of the present term is
+ * committed, so that this position is not behind an earlier leader's, and (2) a quorum has confirmed, in a round begun after the arrival, that
+ * no later term reigns.
+ */
+
+export const read = (role: LeaderRole, id: RequestId): void => {
+  role.readsWaiting.push(id)
+}
+
+/** Begins a round for the reads that wait, if the reign's first entry is committed. Called once a drain: one round serves all of them. */
+export const beginReadRound = (raft: RaftState, role: LeaderRole): void => {
+  if (role.readsWaiting.length === 0 || raft.commit < role.reign) return
+  const reads: PendingRead[] = role.readsWaiting.map((id) => ({ id, at: raft.commit }))
+  role.readsWaiting = []
+  role.round++
+  role.readRounds.push({ round: role.round, reads })
+  broadcastHeartbeat(raft, role)
+  settleReads(raft, role)
+}
+
+export const broadcastHeartbeat = (raft: RaftState, role: LeaderRole): void => {
+  role.heartbeatIn = raft.timing.heartbeatTicks
+  for (const id of role.progress.keys()) sendHeartbeat(raft, role, id)
+}
+
+export const sendHeartbeat = (raft: RaftState, role: LeaderRole, id: NodeId): void => {
+  const progress = role.progress.get(id)
+  if (progress === undefined) return
+  const commit = Math.min(progress.match, raft.commit)
+  raft.sendEarly(id, { type: 'heartbeat', term: raft.term, commit, round: role.round })
+  progress.toldCommit = Math.max(progress.toldCommit, commit)
+}
+
+export const receiveHeartbeatReply = (
+  raft: RaftState,
+  role: LeaderRole,
+  from: NodeId,
+  reply: Message & { type: 'heartbeatReply' },
+): void => {
+  const progress = role.progress.get(from)
+  if (progress === undefined) return
+  progress.active = true
+  if (reply.round > role.round) return // nobody can answer what was not asked
+  if (reply.round > progress.round) {
+    progress.round = reply.round
+    settleReads(raft, role)
+  }
+}
+
+/** Settles the reads of every round that a quorum has confirmed; a later round confirms the earlier ones too. */
+const settleReads = (raft: RaftState, role: LeaderRole): void => {
+  if (role.readRounds.length === 0) return
+  const confirmed = committed(raft.quorum, (id) =>
+    id === raft.self ? role.round : (role.progress.get(id)?.round ?? 0),
+  )
+  while (role.readRounds[0] !== undefined && role.readRounds[0].round <= confirmed) {
+    for (const { id, at } of role.readRounds.shift()?.reads ?? [])
+      raft.settle(id as RequestId, { type: 'readAt', position: position(at) })
+  }
+}
+
+/** Nobody waits for this read any more. */
+export const cancelRead = (role: LeaderRole, id: RequestId): void => {
+  role.readsWaiting = role.readsWaiting.filter((waiting) => waiting !== id)
+  role.readRounds = role.readRounds.map(({ round, reads }) => ({
+    round,
+    reads: reads.filter((pending) => pending.id !== id),
+  }))
+}
+
+/** Check-quorum (dissertation, section 6.2): whether a quorum was heard since the last check. Begins the next period. */
+export const quorumWasHeard = (raft: RaftState, role: LeaderRole): boolean => {
+  const heard = voteResult(raft.quorum, (id) => id === raft.self || role.progress.get(id)?.active === true)
+  for (const progress of role.progress.values()) progress.active = false
+  return heard === 'won'
+}

@@ -1,0 +1,97 @@
+import { assert, type NodeId, type RequestId } from '@conclave/interface'
+import { type EntryKind, encodeReign, entryKind, makeEntry } from '../entry.ts'
+import { appendHeadBytes, entryLengthBytes, type Message } from '../messages.ts'
+import { type Progress, probeFrom, startProgress } from '../progress.ts'
+import { broadcastHeartbeat, quorumWasHeard, receiveHeartbeatReply, sendHeartbeat } from '../reads.ts'
+import { receiveAppendReply } from '../replication.ts'
+import type { RaftState } from '../state.ts'
+import { becomeFollower } from './follow.ts'
+import type { LeaderRole } from './role.ts'
+
+/**
+ * Won an election: appends the entry that opens the reign. Until it is committed, nothing of earlier terms is known to be (section 5.4.2), and
+ * nothing is read (section 8).
+ */
+export const becomeLeader = (raft: RaftState): void => {
+  const next = raft.log.last + 1
+  const role: LeaderRole = {
+    type: 'leader',
+    progress: new Map(raft.peers().map((peer) => [peer.id, startProgress(next)])),
+    reign: next,
+    proposals: [],
+    undecidedBytes: 0,
+    readsWaiting: [],
+    readRounds: [],
+    round: 0,
+    heartbeatIn: 0,
+    quorumCheckIn: raft.timing.electionTicks,
+  }
+  raft.role = role
+  raft.leader = raft.self
+  raft.leaderGone = false
+  appendOwn(raft, entryKind.reign, encodeReign(raft.self))
+  broadcastHeartbeat(raft, role) // section 5.2: at once, to prevent new elections
+}
+
+const appendOwn = (raft: RaftState, kind: EntryKind, payload: Uint8Array): number =>
+  raft.append(makeEntry(raft.term, kind, payload))
+
+export const propose = (raft: RaftState, role: LeaderRole, id: RequestId, batch: Uint8Array): void => {
+  const size = batch.length
+  if (appendHeadBytes + entryLengthBytes + size + 9 > raft.limits.messageBytes)
+    return raft.settle(id, { type: 'refused', reason: 'invalid' })
+  if (raft.disk === 'full') return raft.settle(id, { type: 'refused', reason: 'disk-full' })
+  if (role.undecidedBytes > 0 && role.undecidedBytes + size > raft.limits.undecidedBytes)
+    return raft.settle(id, { type: 'refused', reason: 'overloaded' })
+  role.undecidedBytes += size
+  role.proposals.push({ id, position: appendOwn(raft, entryKind.batch, batch), size })
+}
+
+export const tickLeader = (raft: RaftState, role: LeaderRole): void => {
+  role.quorumCheckIn--
+  if (role.quorumCheckIn <= 0) {
+    role.quorumCheckIn = raft.timing.electionTicks
+    if (!quorumWasHeard(raft, role)) return becomeFollower(raft, raft.term, undefined)
+  }
+  for (const [id, progress] of role.progress) tickPeer(raft, role, id, progress)
+  role.heartbeatIn--
+  if (role.heartbeatIn <= 0) broadcastHeartbeat(raft, role)
+}
+
+const tickPeer = (raft: RaftState, role: LeaderRole, id: NodeId, progress: Progress): void => {
+  if (progress.snapshotIn > 0) progress.snapshotIn--
+  // An idle leader tells its followers soon that the last entries are committed; a busy one tells it with the next append.
+  if (progress.toldCommit < Math.min(progress.match, raft.commit)) sendHeartbeat(raft, role, id)
+  const waits = progress.probing || progress.inflight.length > 0
+  progress.stalledTicks = waits ? progress.stalledTicks + 1 : 0
+  // A transport may lose frames without knowing: find the matching point again. One message, so a slow disk is not flooded.
+  if (progress.stalledTicks >= raft.timing.heartbeatTicks * 2) probeFrom(progress, progress.match + 1)
+}
+
+/** `up`: feed it at once. `down` and `lost`: what was in flight is gone. */
+export const peerChanged = (raft: RaftState, role: LeaderRole, id: NodeId, state: 'up' | 'down' | 'lost'): void => {
+  const progress = role.progress.get(id)
+  if (progress === undefined) return
+  if (progress.state !== 'snapshot') probeFrom(progress, progress.match + 1)
+  progress.snapshotIn = 0
+  if (state === 'up') {
+    progress.active = true
+    sendHeartbeat(raft, role, id)
+  }
+}
+
+export const stepLeader = (raft: RaftState, role: LeaderRole, from: NodeId, message: Message): void => {
+  switch (message.type) {
+    case 'appendReply':
+      return receiveAppendReply(raft, role, from, message)
+    case 'heartbeatReply':
+      return receiveHeartbeatReply(raft, role, from, message)
+    case 'append':
+    case 'heartbeat':
+      assert(false, `${from} leads in term ${raft.term}, which this server leads`)
+      return
+    case 'vote':
+    case 'voteReply':
+      return // votes are judged before any role sees them; a late grant changes nothing
+  }
+}
