@@ -15,14 +15,8 @@ import { judgeVote, leaderIsSettled, ownVotePersisted, receiveVoteReply, tickCan
 import { decodeMessage, type Message } from './messages.ts'
 import { beginReadRound, cancelRead, read } from './reads.ts'
 import { advanceCommit, replicate } from './replication.ts'
-import {
-  becomeFollower,
-  electionTicks,
-  heardLeader,
-  leaderLinkDown,
-  stepFollower,
-  tickFollower,
-} from './roles/follower.ts'
+import { becomeFollower, electionTicks, heardLeader } from './roles/follow.ts'
+import { leaderLinkDown, stepFollower, tickFollower } from './roles/follower.ts'
 import { peerChanged, propose, stepLeader, tickLeader } from './roles/leader.ts'
 import { installReceived, judgeOffer, nameCaptured, neededByTransfers, refuseStale, snapshotSent } from './snapshot.ts'
 import { epochOf, RaftState } from './state.ts'
