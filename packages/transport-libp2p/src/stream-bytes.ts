@@ -1,0 +1,57 @@
+import type { Connection, Stream } from '@libp2p/interface'
+import { LinkFailed } from './errors.ts'
+import type { ByteStream } from './frame-stream.ts'
+
+/** How long a connection may take to close before it is reset. */
+const closeMillis = 500
+
+/**
+ * A libp2p stream as a `ByteStream`. A stream has its connection to itself: closing or resetting the one does the same to the other,
+ * so that no stream waits behind the bytes of another.
+ */
+export const streamBytes = (stream: Stream, connection: Connection): ByteStream => {
+  const alone = (): boolean => connection.streams.every((other) => other === stream || other.status !== 'open')
+  const abort = (error: Error): void => {
+    stream.abort(error)
+    if (alone()) connection.abort(error)
+  }
+  return {
+    send: (bytes) => stream.send(bytes),
+    listen({ bytes, drain, ended, closed }) {
+      stream.addEventListener('message', ({ data }) => {
+        if (data instanceof Uint8Array) bytes(data)
+        else for (const chunk of data) bytes(chunk)
+      })
+      stream.addEventListener('drain', drain)
+      stream.addEventListener('end', () => {
+        if (stream.status === 'open') ended()
+      })
+      const close = (error?: Error): void => {
+        closed(error)
+        if (alone()) connection.abort(error ?? new LinkFailed('the stream was closed'))
+      }
+      // It may have ended before anybody listened; what had come until then is delivered first.
+      if (stream.status !== 'open')
+        setImmediate(() => close(new LinkFailed(`the stream was ${stream.status} before it was used`)))
+      else
+        stream.addEventListener('close', ({ error }) =>
+          close(error === undefined ? undefined : new LinkFailed(`the link was reset: ${error.message}`)),
+        )
+    },
+    pause: () => {
+      if (stream.status === 'open') stream.pause()
+    },
+    resume: () => {
+      if (stream.status === 'open') stream.resume()
+    },
+    async close() {
+      try {
+        await stream.close({ signal: AbortSignal.timeout(closeMillis) })
+        if (alone()) await connection.close({ signal: AbortSignal.timeout(closeMillis) })
+      } catch {
+        abort(new LinkFailed('the link did not close in time'))
+      }
+    },
+    abort,
+  }
+}
