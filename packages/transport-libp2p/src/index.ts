@@ -14,10 +14,11 @@
  *
  * @packageDocumentation
  */
+
+export { createHost } from './create-host.ts'
 export { DialFailed, IdentityUnfit, LinkFailed, MalformedFrame } from './errors.ts'
 export type { FrameLimits, FrameListener, FrameStream } from './frame-stream.ts'
 export { type Gate, isLoopback } from './gate.ts'
-export { createHost } from './create-host.ts'
 export type { Host, HostInit, PeerAddress } from './host.ts'
 export {
   generateIdentity,
