@@ -1,0 +1,15 @@
+import { performance } from 'node:perf_hooks'
+import type { Clock, Monotonic } from '@conclave/interface'
+
+/** The real clock. Its timers do not keep the process alive. */
+export const systemClock: Clock = {
+  now: () => performance.now() as Monotonic,
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms)
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+  defer: (run) => {
+    setImmediate(run)
+  },
+}
