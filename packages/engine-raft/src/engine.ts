@@ -73,7 +73,7 @@ export class RaftEngine implements Engine {
       case 'snapshotReceived':
         return installReceived(raft, input.from, input.id, input.header)
       case 'snapshotSent':
-        if (role.type === 'leader') snapshotSent(role, input.to, input.ok)
+        if (role.type === 'leader') snapshotSent(role, input.to, input.id, input.ok)
         return
       default:
         return unreachable(input)

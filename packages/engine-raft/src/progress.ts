@@ -1,3 +1,5 @@
+import type { SnapshotId } from '@conclave/interface'
+
 /**
  * How far one peer's log is known to match the leader's (nextIndex and matchIndex of figure 2), and how it is fed:
  * `probe` sends one append and waits, until the matching point is found; `replicate` pipelines; `snapshot` waits for a transfer.
@@ -13,9 +15,10 @@ export interface Progress {
   probing: boolean
   /** Ticks since the peer last moved on while something was in flight; a silent loss is repaired after a few. */
   stalledTicks: number
-  /** Position of the snapshot that is being sent. */
+  /** Position and id of the snapshot that is being sent, or was sent last. */
   snapshot: number
-  /** Ticks before another snapshot is tried, after one failed. */
+  transfer: SnapshotId | undefined
+  /** Ticks before another snapshot is asked for or sent. */
   snapshotIn: number
   /** Heard since the last quorum check. */
   active: boolean
@@ -34,6 +37,7 @@ export const startProgress = (next: number): Progress => ({
   probing: false,
   stalledTicks: 0,
   snapshot: 0,
+  transfer: undefined,
   snapshotIn: 0,
   active: true,
   round: 0,

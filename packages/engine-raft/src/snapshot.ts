@@ -1,6 +1,6 @@
 import { assert, type CapturedSnapshot, MalformedBytes, type NodeId, type SnapshotId } from '@conclave/interface'
 import { decodeSnapshotHeader, encodeSnapshotHeader, type SnapshotHeader } from './messages.ts'
-import { type Progress, probeFrom } from './progress.ts'
+import { forgetInflight, type Progress, probeFrom } from './progress.ts'
 import { becomeFollower, heardLeader } from './roles/follow.ts'
 import type { LeaderRole } from './roles/role.ts'
 import type { RaftState } from './state.ts'
@@ -33,17 +33,21 @@ export const sendSnapshotTo = (raft: RaftState, id: NodeId, progress: Progress):
   }
   progress.state = 'snapshot'
   progress.snapshot = snapshot.position
+  progress.transfer = snapshot.id
+  forgetInflight(progress) // or it would count as stalled
   const { position, lastTerm, membership } = snapshot
   raft.sendSnapshot(id, snapshot.id, encodeSnapshotHeader({ term: raft.term, position, lastTerm, membership }))
 }
 
-/** A transfer ended. Where the peer stands is told by its own append reply; this only ends the waiting. */
-export const snapshotSent = (role: LeaderRole, to: NodeId, ok: boolean): void => {
+/**
+ * A transfer ended, maybe one of an earlier reign. Where the peer stands is told by its own append reply; this only ends the waiting. The next
+ * transfer waits in any case: a peer that has the body staged may reject a probe before it has installed it.
+ */
+export const snapshotSent = (role: LeaderRole, to: NodeId, id: SnapshotId, ok: boolean): void => {
   const progress = role.progress.get(to)
-  if (progress === undefined || progress.state !== 'snapshot') return
-  const next = ok ? progress.snapshot + 1 : progress.match + 1
-  probeFrom(progress, next)
-  if (!ok) progress.snapshotIn = retryTicks
+  if (progress === undefined || progress.state !== 'snapshot' || progress.transfer !== id) return
+  probeFrom(progress, ok ? progress.snapshot + 1 : progress.match + 1)
+  progress.snapshotIn = retryTicks
 }
 
 /** The lowest position that peers will need after the snapshots that are on their way to them. */

@@ -1,0 +1,81 @@
+/** What a leader sends to a peer that is slow, gone, hung or far behind: enough to bring it back, and little more. */
+import { concatChunks, type EngineLimits, type Input, nodeId, type Position } from '@conclave/interface'
+import { describe, expect, it } from 'vitest'
+import type { Term } from '../src/entry.ts'
+import { encodeMessage, type Message } from '../src/messages.ts'
+import { limits, propose, type Server, Servers, snapshotId } from './servers.ts'
+
+const n1 = nodeId('n1')
+const n2 = nodeId('n2')
+const n3 = nodeId('n3')
+const small: EngineLimits = { messageBytes: 1 << 16, inflightBytes: 1 << 16, undecidedBytes: 1 << 20, tailBytes: 1_000 }
+const captured = (position: number) =>
+  ({ type: 'captured', snapshot: { id: snapshotId(`s${position}`), position: position as Position } }) as const
+const sentSnapshots = (server: Server) => server.effects.flatMap((effects) => effects.sendSnapshot ?? [])
+const captures = (server: Server) => server.effects.filter((effects) => effects.capture).length
+const ended = (id: string, ok: boolean): Input => ({ type: 'snapshotSent', to: n3, id: snapshotId(id), ok })
+const told = (servers: Servers, to = n3) => servers.flying.filter((m) => m.from === n1 && m.to === to)
+const appendsTo = (servers: Servers, to = n3) => told(servers, to).filter(({ message }) => message.type === 'append')
+const size = (flying: readonly { bytes: Uint8Array }[]) => flying.reduce((sum, { bytes }) => sum + bytes.length, 0)
+
+/** n1 leads; n3 is connected, heard, and told nothing for a while. */
+const behind = (entries: number, engineLimits = small, bytes = 100): Servers => {
+  const servers = new Servers(3, engineLimits)
+  const leader = servers.elect(1)
+  servers.cut = ({ from, to, message }) => (to === n3 && message.type === 'append') || (from === n3 && message.type === 'appendReply')
+  for (let i = 1; i <= entries; i++) {
+    leader.turn(propose(i, 'x'.repeat(bytes)))
+    servers.settle()
+  }
+  return servers
+}
+
+/** Ticks; only the messages that `cut` lets through arrive. */
+const rounds = (servers: Servers, n: number): void => {
+  for (let i = 0; i < n; i++) {
+    for (const server of servers.all.values()) server.tick()
+    servers.settle()
+  }
+}
+
+describe('snapshot transfers', () => {
+  it('one transfer at a time: what was in flight before it starts no other', () => {
+    const servers = behind(0, { ...small, inflightBytes: 500 })
+    const leader = servers.at(1)
+    for (let i = 1; i <= 30; i++) {
+      leader.turn(propose(i, 'x'.repeat(100)))
+      servers.settle()
+      leader.turn(captured(i)) // there is always a snapshot at hand
+    }
+    expect(sentSnapshots(leader)).toHaveLength(1)
+    rounds(servers, 100)
+    expect(sentSnapshots(leader)).toHaveLength(1)
+  })
+
+  it('the late end of an earlier transfer does not end the one that runs', () => {
+    const servers = behind(30)
+    const leader = servers.at(1)
+    leader.turn(captured(31))
+    rounds(servers, 25)
+    leader.turn(ended('s7', false))
+    expect(leader.status.detail['peer n3']).toMatch(/^snapshot/)
+    leader.turn(ended('s31', true))
+    expect(leader.status.detail['peer n3']).toMatch(/^probe/)
+  })
+
+  it('a peer that has the body but has not installed it yet is not sent another at once', () => {
+    const servers = behind(30)
+    const leader = servers.at(1)
+    leader.turn(captured(31))
+    rounds(servers, 25)
+    servers.heal()
+    leader.turn(ended('s31', true))
+    servers.settle() // the probe comes too early and is rejected
+    expect(sentSnapshots(leader)).toHaveLength(1)
+    servers.at(3).turn({ type: 'snapshotReceived', from: n1, id: snapshotId('r'), header: sentSnapshots(leader)[0]?.header ?? new Uint8Array() })
+    servers.settle()
+    rounds(servers, 40)
+    expect(sentSnapshots(leader)).toHaveLength(1)
+    expect(servers.at(3).status).toMatchObject({ snapshot: 31, decided: leader.status.decided })
+  })
+})
