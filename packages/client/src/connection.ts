@@ -1,0 +1,232 @@
+import { type MalformedBytes, type NodeId, type Refusal, unreachable } from '@conclave/interface'
+import type { Channel } from './channel.ts'
+import {
+  type ClientMessage,
+  decodeServerMessage,
+  encodeClientMessage,
+  type LeaderNews,
+  type NodeStatus,
+  protocolVersion,
+  type ReadLevel,
+  type ServerMessage,
+  type WatchEndReason,
+} from './protocol.ts'
+
+export type Welcome = ServerMessage & { readonly type: 'welcome' }
+
+/** `lost`: the connection ended before the answer. */
+export type BlockResult =
+  | { readonly type: 'replies'; readonly replies: Uint8Array }
+  | { readonly type: 'refused'; readonly reason: Refusal }
+  | { readonly type: 'unknown' }
+  | { readonly type: 'lost' }
+
+export type ReadResult =
+  | { readonly type: 'reply'; readonly reply: Uint8Array }
+  | { readonly type: 'refused'; readonly reason: Refusal }
+  | { readonly type: 'lost' }
+
+export interface PendingRead {
+  readonly machine: number
+  readonly query: Uint8Array
+  /** Called once for each connection that it was handed to. */
+  answered(result: ReadResult, from: Connection): void
+}
+
+export interface WatchListener {
+  events(bytes: Uint8Array): void
+  /** Called once, unless stopped before. */
+  ended(reason: WatchEndReason | 'lost'): void
+}
+
+export interface ConnectionEvents {
+  welcomed(connection: Connection, welcome: Welcome): void
+  learned(news: LeaderNews): void
+  /** Called once. */
+  closed(connection: Connection, error: Error): void
+}
+
+const u32 = (value: number): number => value >>> 0
+
+/** One channel to one node, from the hello on: matches answers to requests. */
+export class Connection {
+  readonly node: NodeId
+  readonly #channel: Channel
+  readonly #events: ConnectionEvents
+  readonly #blocks = new Map<number, (result: BlockResult) => void>()
+  readonly #reads = new Map<number, PendingRead>()
+  readonly #watches = new Map<number, WatchListener>()
+  readonly #statuses = new Map<number, (status: NodeStatus | undefined) => void>()
+  #nextId = 0
+  #welcomed = false
+  #open = true
+  /** Pings since anything was heard. */
+  #silence = 0
+
+  constructor(channel: Channel, cluster: string, events: ConnectionEvents) {
+    this.node = channel.peer
+    this.#channel = channel
+    this.#events = events
+    channel.onMessage((bytes) => this.#receive(bytes))
+    channel.onClose((error) => this.#end(error ?? new Error('the node closed the connection')))
+    this.#send({ type: 'hello', version: protocolVersion, features: 0, cluster })
+  }
+
+  /** The node has said welcome, and the connection lives. */
+  get ready(): boolean {
+    return this.#welcomed && this.#open
+  }
+  get blocks(): number {
+    return this.#blocks.size
+  }
+  get reads(): number {
+    return this.#reads.size
+  }
+
+  #send(message: ClientMessage): void {
+    if (this.#open) this.#channel.send(encodeClientMessage(message))
+  }
+
+  #id(): number {
+    this.#nextId = u32(this.#nextId + 1)
+    return this.#nextId
+  }
+
+  /** Only while `ready`. `settle` is called once, never within this call. */
+  submit(block: Uint8Array, settle: (result: BlockResult) => void): void {
+    const blockId = this.#id()
+    this.#blocks.set(blockId, settle)
+    this.#send({ type: 'submit', blockId, block })
+  }
+
+  /** Only while `ready`. Each read is settled once, never within this call. */
+  read(level: ReadLevel, pending: readonly PendingRead[]): void {
+    const reads = pending.map((read) => {
+      const id = this.#id()
+      this.#reads.set(id, read)
+      return { id, machine: read.machine, query: read.query }
+    })
+    this.#send({ type: 'reads', level, reads })
+  }
+
+  /** @returns what stops the feed; nothing is told any more afterwards. */
+  watch(machine: number, request: Uint8Array, listener: WatchListener): () => void {
+    const id = this.#id()
+    this.#watches.set(id, listener)
+    this.#send({ type: 'watch', id, machine, request })
+    return () => {
+      if (this.#watches.delete(id)) this.#send({ type: 'unwatch', id })
+    }
+  }
+
+  /** @param settle is called once, with undefined if the connection ends or the answer is none. */
+  status(settle: (status: NodeStatus | undefined) => void): void {
+    const id = this.#id()
+    this.#statuses.set(id, settle)
+    this.#send({ type: 'status', id })
+  }
+
+  /** Asks for a sign of life; gives the connection up if the last two pings had none. */
+  ping(): void {
+    if (this.#silence >= 2) return this.close(new Error('the node does not answer'))
+    this.#silence += 1
+    this.#send({ type: 'ping' })
+  }
+
+  /** Safe to call twice. What is outstanding is lost. */
+  close(error: Error): void {
+    this.#channel.close()
+    this.#end(error)
+  }
+
+  #end(error: Error): void {
+    if (!this.#open) return
+    this.#open = false
+    const blocks = [...this.#blocks.values()]
+    const reads = [...this.#reads.values()]
+    const watches = [...this.#watches.values()]
+    const statuses = [...this.#statuses.values()]
+    for (const map of [this.#blocks, this.#reads, this.#watches, this.#statuses]) map.clear()
+    // Told first, so that nothing that is lost is sent here again.
+    this.#events.closed(this, error)
+    for (const settle of blocks) settle({ type: 'lost' })
+    for (const read of reads) read.answered({ type: 'lost' }, this)
+    for (const watch of watches) watch.ended('lost')
+    for (const settle of statuses) settle(undefined)
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (!this.#open) return
+    this.#silence = 0
+    let message: ServerMessage
+    try {
+      message = decodeServerMessage(bytes)
+    } catch (error) {
+      return this.close(error as MalformedBytes)
+    }
+    if (!this.#welcomed && message.type !== 'welcome' && message.type !== 'goodbye') {
+      return this.close(new Error(`the node said ${message.type} before its welcome`))
+    }
+    this.#dispatch(message)
+  }
+
+  #dispatch(message: ServerMessage): void {
+    switch (message.type) {
+      case 'welcome':
+        this.#welcomed = true
+        return this.#events.welcomed(this, message)
+      case 'leader':
+        return this.#events.learned(message)
+      case 'replies':
+        return this.#settleBlock(message.blockId, { type: 'replies', replies: message.replies })
+      case 'outcome': {
+        const { outcome } = message
+        return this.#settleBlock(
+          message.blockId,
+          outcome === 'unknown' ? { type: 'unknown' } : { type: 'refused', reason: outcome },
+        )
+      }
+      case 'readReplies':
+        for (const reply of message.replies) {
+          const read = this.#reads.get(reply.id)
+          this.#reads.delete(reply.id)
+          if ('reply' in reply) read?.answered({ type: 'reply', reply: reply.reply }, this)
+          else read?.answered({ type: 'refused', reason: reply.refused }, this)
+        }
+        return
+      case 'watchEvents':
+        return this.#watches.get(message.id)?.events(message.events)
+      case 'watchEnded': {
+        const watch = this.#watches.get(message.id)
+        this.#watches.delete(message.id)
+        return watch?.ended(message.reason)
+      }
+      case 'status':
+        return this.#settleStatus(message.id, message.json)
+      case 'pong':
+        return
+      case 'goodbye':
+        return this.close(new Error(`the node said goodbye: ${message.reason}`))
+      default:
+        return unreachable(message)
+    }
+  }
+
+  #settleBlock(blockId: number, result: BlockResult): void {
+    const settle = this.#blocks.get(blockId)
+    this.#blocks.delete(blockId)
+    settle?.(result)
+  }
+
+  #settleStatus(id: number, json: string): void {
+    const settle = this.#statuses.get(id)
+    this.#statuses.delete(id)
+    let status: unknown
+    try {
+      status = JSON.parse(json)
+    } catch {
+      // A status is for people: one that does not parse counts as none.
+    }
+    settle?.(typeof status === 'object' && status !== null ? (status as NodeStatus) : undefined)
+  }
+}

@@ -1,0 +1,284 @@
+import {
+  type ApplyContext,
+  ByteWriter,
+  type Epoch,
+  type Feed,
+  type LogTime,
+  type Monotonic,
+  type NodeId,
+  nodeId,
+  type Position,
+  type Refusal,
+  replyStatus,
+  sessionCommands,
+  sessionsMachine,
+  visitBlock,
+} from '@conclave/interface'
+import { kvMachine } from '@conclave/machine-kv'
+import type { Dial } from '../src/dialer.ts'
+import {
+  type Channel,
+  channelPair,
+  decodeClientMessage,
+  encodeServerMessage,
+  type LeaderNews,
+  type Read,
+  type ServerMessage,
+} from '../src/protocol.ts'
+import type { ClientClock } from '../src/time.ts'
+
+/** Time that passes only when a test says so. */
+export class ManualClock implements ClientClock {
+  #now = 0
+  #timers: { at: number; run: () => void }[] = []
+
+  now(): Monotonic {
+    return this.#now as Monotonic
+  }
+  after(ms: number, run: () => void): () => void {
+    const timer = { at: this.#now + ms, run }
+    this.#timers.push(timer)
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer)
+    }
+  }
+  afterHolding(ms: number, run: () => void): () => void {
+    return this.after(ms, run)
+  }
+  defer(run: () => void): void {
+    setImmediate(run)
+  }
+  get timers(): number {
+    return this.#timers.length
+  }
+  /** Lets `ms` milliseconds pass, with every message delivered in between. */
+  async pass(ms: number): Promise<void> {
+    for (const end = this.#now + ms; this.#now < end; ) {
+      this.#now = Math.min(end, this.#now + 10)
+      const due = this.#timers.filter(({ at }) => at <= this.#now).sort((a, b) => a.at - b.at)
+      for (const timer of due) {
+        if (!this.#timers.includes(timer)) continue
+        this.#timers = this.#timers.filter((other) => other !== timer)
+        timer.run()
+      }
+      await quiet()
+    }
+  }
+}
+
+/** Until what is under way has been delivered and answered: every hop takes one turn of the event loop. */
+export const quiet = async (): Promise<void> => {
+  for (let turn = 0; turn < 12; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+const context: ApplyContext = { position: 1 as Position, time: 0 as LogTime, epoch: 1n as Epoch }
+
+/** What becomes of the next blocks that a node gets. */
+export type Fate =
+  | 'apply'
+  | 'apply, reply lost'
+  | 'apply, say unknown'
+  | 'say unknown'
+  | 'swallow'
+  | 'double'
+  | { refuse: Refusal }
+
+interface Served {
+  readonly channel: Channel
+  readonly feeds: Map<number, Feed>
+}
+
+export class FakeNode {
+  readonly id: NodeId
+  readonly name: string
+  readonly #cluster: FakeCluster
+  readonly served = new Set<Served>()
+  /** `hung`: takes everything, answers nothing. `dead`: refuses connections. */
+  state: 'up' | 'hung' | 'dead' = 'up'
+  fates: Fate[] = []
+  readFates: Refusal[] = []
+  blocks = 0
+  reads = 0
+
+  constructor(cluster: FakeCluster, name: string) {
+    this.#cluster = cluster
+    this.name = name
+    this.id = nodeId(`12D3KooW${name.repeat(24).slice(0, 24)}`)
+  }
+
+  get endpoint(): string {
+    return `/ip4/127.0.0.1/tcp/1/p2p/${this.id}`
+  }
+
+  open(): Channel {
+    const [client, server] = channelPair(nodeId('client'), this.id)
+    const served = { channel: server, feeds: new Map() }
+    this.served.add(served)
+    server.onMessage((bytes) => this.#receive(served, bytes))
+    server.onClose(() => this.served.delete(served))
+    return client
+  }
+
+  /** Dies: connections break, new ones are refused. */
+  die(): void {
+    this.state = 'dead'
+    this.cut()
+  }
+  cut(): void {
+    for (const { channel } of [...this.served]) channel.close()
+  }
+
+  send(served: Served, message: ServerMessage): void {
+    if (this.state === 'up') served.channel.send(encodeServerMessage(message))
+  }
+
+  tellLeader(): void {
+    for (const served of this.served) this.send(served, { type: 'leader', ...this.#cluster.news })
+  }
+  pump(): void {
+    for (const served of this.served) {
+      for (const [id, feed] of served.feeds) {
+        for (let events = feed.poll(1000); events !== undefined; events = feed.poll(1000)) {
+          this.send(served, { type: 'watchEvents', id, events })
+        }
+      }
+    }
+  }
+
+  #receive(served: Served, bytes: Uint8Array): void {
+    const message = decodeClientMessage(bytes)
+    if (this.state !== 'up') return
+    switch (message.type) {
+      case 'hello':
+        return this.send(served, {
+          type: 'welcome',
+          version: 1,
+          node: this.id,
+          cluster: 'test',
+          leader: this.#cluster.news,
+          members: this.#cluster.nodes.map(({ id, name }) => ({ id, name, addresses: ['/ip4/127.0.0.1/tcp/1'] })),
+        })
+      case 'ping':
+        return this.send(served, { type: 'pong' })
+      case 'status': {
+        const leading = this.#cluster.leader === this
+        return this.send(served, { type: 'status', id: message.id, json: JSON.stringify({ name: this.name, leading }) })
+      }
+      case 'watch': {
+        const feed = this.#cluster.machine.watch?.(message.request)
+        if (feed === undefined) return this.send(served, { type: 'watchEnded', id: message.id, reason: 'unsupported' })
+        served.feeds.set(message.id, feed)
+        return this.pump()
+      }
+      case 'unwatch':
+        served.feeds.delete(message.id)
+        return
+      case 'reads':
+        return this.#read(served, message.level === 'local', message.reads)
+      case 'submit':
+        return this.#submit(served, message.blockId, message.block)
+    }
+  }
+
+  #read(served: Served, local: boolean, reads: readonly Read[]): void {
+    this.reads += 1
+    const fate = this.readFates.shift()
+    const refused = fate ?? (local || this.#cluster.leader === this ? undefined : 'not-leader')
+    const replies = reads.map(({ id, query }) =>
+      refused === undefined ? { id, reply: this.#cluster.machine.query(query) } : { id, refused },
+    )
+    this.send(served, { type: 'readReplies', replies })
+  }
+
+  #submit(served: Served, blockId: number, block: Uint8Array): void {
+    this.blocks += 1
+    const fate = this.#cluster.leader === this ? (this.fates.shift() ?? 'apply') : { refuse: 'not-leader' as const }
+    if (typeof fate === 'object') return this.send(served, { type: 'outcome', blockId, outcome: fate.refuse })
+    const replies = fate === 'swallow' || fate === 'say unknown' ? undefined : this.#cluster.apply(block)
+    if (fate === 'double') this.#cluster.apply(block)
+    if (fate === 'apply, say unknown' || fate === 'say unknown') {
+      this.send(served, { type: 'outcome', blockId, outcome: 'unknown' })
+    } else if (replies !== undefined && fate !== 'apply, reply lost')
+      this.send(served, { type: 'replies', blockId, replies })
+    this.#cluster.pump()
+  }
+}
+
+/** Three nodes that share one state, as if replication took no time: what a client sees of a cluster, with every mishap at hand. */
+export class FakeCluster {
+  readonly nodes: FakeNode[]
+  machine = kvMachine()
+  readonly sessions = new Map<bigint, { ackedBelow: number; replies: Map<number, Uint8Array> }>()
+  leader: FakeNode | undefined
+  epoch = 1n
+  /** Commands in each block that was applied, without those of the session table. */
+  readonly blockSizes: number[] = []
+
+  constructor(names: readonly string[] = ['a', 'b', 'c']) {
+    this.nodes = names.map((name) => new FakeNode(this, name))
+    this.leader = this.nodes[0]
+  }
+
+  node(index: number): FakeNode {
+    return this.nodes[index] as FakeNode
+  }
+
+  readonly dial: Dial = (id) => {
+    const node = this.nodes.find((other) => other.id === id)
+    if (node === undefined || node.state === 'dead') return Promise.reject(new Error('connection refused'))
+    return Promise.resolve(node.open())
+  }
+
+  get news(): LeaderNews {
+    const news = { epoch: this.epoch as Epoch, addresses: ['/ip4/127.0.0.1/tcp/1'] }
+    return this.leader === undefined ? news : { ...news, id: this.leader.id }
+  }
+
+  elect(leader: FakeNode | undefined): void {
+    this.leader = leader
+    this.epoch += 1n
+    for (const node of this.nodes) node.tellLeader()
+  }
+
+  pump(): void {
+    for (const node of this.nodes) node.pump()
+  }
+
+  /** As the replica does: each serial once, its first reply kept until it is acknowledged. */
+  apply(block: Uint8Array): Uint8Array {
+    const writer = new ByteWriter()
+    let commands = 0
+    const told: { serial: number; status: number; reply: Uint8Array }[] = []
+    const { session: id, ackedBelow } = {
+      session: new DataView(block.buffer, block.byteOffset).getBigUint64(0, true),
+      ackedBelow: Number(new DataView(block.buffer, block.byteOffset).getBigUint64(8, true)),
+    }
+    visitBlock(block, (serial, machine, bytes) => {
+      if (machine !== sessionsMachine) commands += 1
+      told.push({ serial, ...this.#command(id, ackedBelow, serial, machine, bytes) })
+    })
+    if (commands > 0) this.blockSizes.push(commands)
+    writer.u64(id).u32(told.length)
+    for (const { serial, status, reply } of told) writer.u53(serial).u8(status).bytes(reply)
+    return writer.take()
+  }
+
+  #command(id: bigint, ackedBelow: number, serial: number, machine: number, bytes: Uint8Array) {
+    const nothing = new Uint8Array(0)
+    if (machine === sessionsMachine) {
+      if (bytes[0] === sessionCommands.open && !this.sessions.has(id))
+        this.sessions.set(id, { ackedBelow, replies: new Map() })
+      if (bytes[0] === sessionCommands.close) this.sessions.delete(id)
+      return { status: replyStatus.applied, reply: nothing }
+    }
+    const session = this.sessions.get(id)
+    if (session === undefined) return { status: replyStatus.unknownSession, reply: nothing }
+    session.ackedBelow = Math.max(session.ackedBelow, ackedBelow)
+    if (serial < session.ackedBelow) return { status: replyStatus.staleSerial, reply: nothing }
+    const before = session.replies.get(serial)
+    if (before !== undefined) return { status: replyStatus.applied, reply: before }
+    const reply = this.machine.apply(bytes, context)
+    session.replies.set(serial, reply)
+    return { status: replyStatus.applied, reply }
+  }
+}
