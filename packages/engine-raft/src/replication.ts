@@ -85,8 +85,20 @@ const feed = (raft: RaftState, id: NodeId, progress: Progress): void => {
   }
 }
 
-/** A probe carries little, since a peer that hangs is probed again and again. */
+/** A probe carries little, since it is likely to be rejected. */
 const probeBytes = 64 << 10
+
+/**
+ * Asks a peer that has not answered for a while how far it has come, by an append without entries after everything that it was sent. A transport
+ * may lose frames without knowing: then the answer is a rejection, and feeding begins anew where the peer says. A peer that is only slow, or
+ * hangs, costs a few bytes.
+ */
+export const checkPeer = (raft: RaftState, id: NodeId, progress: Progress): void => {
+  const previous = progress.next - 1
+  const previousTerm = raft.log.term(previous)
+  if (previousTerm === undefined) return // it needs a snapshot
+  raft.sendEarly(id, { type: 'append', term: raft.term, previous, previousTerm, commit: raft.commit, entries: [] })
+}
 
 /** Sends the entries from `next` on that fit in `most` bytes, at least one if there is any. */
 const sendAppend = (raft: RaftState, id: NodeId, progress: Progress, most: number): void => {

@@ -22,11 +22,20 @@ const size = (flying: readonly { bytes: Uint8Array }[]) => flying.reduce((sum, {
 const behind = (entries: number, engineLimits = small, bytes = 100): Servers => {
   const servers = new Servers(3, engineLimits)
   const leader = servers.elect(1)
-  servers.cut = ({ from, to, message }) => (to === n3 && message.type === 'append') || (from === n3 && message.type === 'appendReply')
+  servers.cut = ({ from, to, message }) =>
+    (to === n3 && message.type === 'append') || (from === n3 && message.type === 'appendReply')
   for (let i = 1; i <= entries; i++) {
     leader.turn(propose(i, 'x'.repeat(bytes)))
     servers.settle()
   }
+  return servers
+}
+
+/** Then the leader learned that n3 needs a snapshot, which it has to ask for. */
+const lagging = (): Servers => {
+  const servers = behind(30)
+  servers.heal()
+  rounds(servers, 12)
   return servers
 }
 
@@ -53,7 +62,7 @@ describe('snapshot transfers', () => {
   })
 
   it('the late end of an earlier transfer does not end the one that runs', () => {
-    const servers = behind(30)
+    const servers = lagging()
     const leader = servers.at(1)
     leader.turn(captured(31))
     rounds(servers, 25)
@@ -64,18 +73,96 @@ describe('snapshot transfers', () => {
   })
 
   it('a peer that has the body but has not installed it yet is not sent another at once', () => {
-    const servers = behind(30)
+    const servers = lagging()
     const leader = servers.at(1)
     leader.turn(captured(31))
     rounds(servers, 25)
-    servers.heal()
     leader.turn(ended('s31', true))
     servers.settle() // the probe comes too early and is rejected
     expect(sentSnapshots(leader)).toHaveLength(1)
-    servers.at(3).turn({ type: 'snapshotReceived', from: n1, id: snapshotId('r'), header: sentSnapshots(leader)[0]?.header ?? new Uint8Array() })
+    servers
+      .at(3)
+      .turn({
+        type: 'snapshotReceived',
+        from: n1,
+        id: snapshotId('r'),
+        header: sentSnapshots(leader)[0]?.header ?? new Uint8Array(),
+      })
     servers.settle()
     rounds(servers, 40)
     expect(sentSnapshots(leader)).toHaveLength(1)
     expect(servers.at(3).status).toMatchObject({ snapshot: 31, decided: leader.status.decided })
+  })
+})
+
+describe('a peer that does not answer', () => {
+  it('a hung peer costs a few bytes now and then, not its window again and again', () => {
+    const servers = new Servers(3)
+    const leader = servers.elect(1)
+    servers.isolate(3)
+    for (let i = 1; i <= 4; i++) leader.turn(propose(i, 'x'.repeat(200_000)))
+    servers.settle()
+    const during: typeof servers.flying = []
+    servers.cut = (m) => {
+      if (m.to === n3) during.push(m)
+      return m.to === n3 || m.from === n3
+    }
+    rounds(servers, 300)
+    expect(during.some(({ message }) => message.type === 'append')).toBe(true) // it is asked now and then
+    expect(size(during)).toBeLessThan(20_000)
+  })
+
+  it('a report of lost frames is answered by one probe; the next one waits for its time, however many reports follow', () => {
+    const servers = new Servers(3)
+    const leader = servers.elect(1)
+    leader.turn(propose(1, 'x'.repeat(10_000)))
+    servers.flying = []
+    for (let i = 0; i < 50; i++) leader.turn({ type: 'peer', id: n3, state: 'lost' })
+    expect(appendsTo(servers)).toHaveLength(1)
+    servers.flying = []
+    for (let tick = 0; tick < 20; tick++) leader.turn({ type: 'tick' }, { type: 'peer', id: n3, state: 'lost' })
+    expect(appendsTo(servers).length).toBeGreaterThan(0) // reports do not put the probe off for ever, either
+    expect(appendsTo(servers).length).toBeLessThan(4)
+  })
+
+  it('nothing is fed to a peer whose link is down, and everything when it is up again', () => {
+    const servers = new Servers(3)
+    const leader = servers.elect(1)
+    leader.turn({ type: 'peer', id: n3, state: 'down' })
+    for (let i = 1; i <= 20; i++) leader.turn(propose(i, 'x'.repeat(1_000)))
+    expect(appendsTo(servers)).toEqual([])
+    leader.turn({ type: 'peer', id: n3, state: 'up' })
+    servers.settle()
+    rounds(servers, 2)
+    expect(servers.at(3).status.decided).toBe(21)
+  })
+
+  it('reports of lost frames ask for no further snapshots', () => {
+    const servers = lagging()
+    const leader = servers.at(1)
+    expect(captures(leader)).toBe(1)
+    for (let i = 0; i < 20; i++) leader.turn({ type: 'peer', id: n3, state: 'lost' })
+    expect(captures(leader)).toBe(1)
+  })
+
+  it('a new leader whose peers connect anew still begins at its own end: no peer is sent back to the beginning, or to a snapshot', () => {
+    for (const state of ['up', 'down', 'lost'] as const) {
+      const servers = new Servers(3, small)
+      const old = servers.elect(2)
+      for (let i = 1; i <= 30; i++) {
+        old.turn(propose(i, 'x'.repeat(100)))
+        servers.settle()
+      }
+      rounds(servers, 5)
+      servers.cut = ({ from, to, message }) =>
+        (from === n3 || to === n3) && message.type !== 'vote' && message.type !== 'voteReply'
+      const leader = servers.elect(1)
+      leader.turn({ type: 'peer', id: n3, state })
+      rounds(servers, 25)
+      expect(captures(leader), state).toBe(0)
+      servers.heal()
+      rounds(servers, 15)
+      expect(servers.at(3).status.decided, state).toBe(leader.status.decided)
+    }
   })
 })

@@ -3,7 +3,7 @@ import { type EntryKind, encodeReign, entryKind, makeEntry } from '../entry.ts'
 import { appendHeadBytes, entryLengthBytes, type Message } from '../messages.ts'
 import { type Progress, probeFrom, startProgress } from '../progress.ts'
 import { broadcastHeartbeat, quorumWasHeard, receiveHeartbeatReply, sendHeartbeat } from '../reads.ts'
-import { receiveAppendReply } from '../replication.ts'
+import { checkPeer, receiveAppendReply } from '../replication.ts'
 import type { RaftState } from '../state.ts'
 import { becomeFollower } from './follow.ts'
 import type { LeaderRole } from './role.ts'
@@ -64,20 +64,28 @@ const tickPeer = (raft: RaftState, role: LeaderRole, id: NodeId, progress: Progr
   if (progress.toldCommit < Math.min(progress.match, raft.commit)) sendHeartbeat(raft, role, id)
   const waits = progress.state !== 'snapshot' && (progress.probing || progress.inflight.length > 0)
   progress.stalledTicks = waits ? progress.stalledTicks + 1 : 0
-  // A transport may lose frames without knowing: find the matching point again. One message, so a slow disk is not flooded.
-  if (progress.stalledTicks >= raft.timing.heartbeatTicks * 2) probeFrom(progress, progress.match + 1)
+  if (progress.stalledTicks < raft.timing.heartbeatTicks * 2) return
+  progress.stalledTicks = 0
+  checkPeer(raft, id, progress)
 }
 
-/** `up`: feed it at once. `down` and `lost`: what was in flight is gone. */
+/**
+ * `up`: feed it at once. `down` and `lost`: what was in flight is gone, and the first report is answered by a probe, the further ones by the
+ * checks of the tick, or a peer that takes nothing would be sent the same again and again. Before the peer has answered in this reign, its match
+ * of 0 says nothing: the guess stands.
+ */
 export const peerChanged = (raft: RaftState, role: LeaderRole, id: NodeId, state: 'up' | 'down' | 'lost'): void => {
   const progress = role.progress.get(id)
   if (progress === undefined) return
-  if (progress.state !== 'snapshot') probeFrom(progress, progress.match + 1)
-  progress.snapshotIn = 0
   if (state === 'up') {
     progress.active = true
+    progress.snapshotIn = 0
     sendHeartbeat(raft, role, id)
   }
+  if (progress.state === 'snapshot') return // the transfer tells of its own end
+  const first = progress.state === 'replicate'
+  if (first) probeFrom(progress, progress.match + 1)
+  progress.probing = state === 'down' || (state === 'lost' && !first)
 }
 
 export const stepLeader = (raft: RaftState, role: LeaderRole, from: NodeId, message: Message): void => {
