@@ -230,8 +230,9 @@ export class FramedBytes implements FrameStream {
 
   abort(error: Error): void {
     if (this.#closed) return
-    this.#bytes.abort(error)
+    // First the listener, so that it learns this error and not how the connection words it.
     this.#end(error)
+    this.#bytes.abort(error)
   }
 
   #end(error?: Error): void {

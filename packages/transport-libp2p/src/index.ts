@@ -28,3 +28,4 @@ export {
   loadIdentity,
   loadOrCreateIdentity,
 } from './identity.ts'
+export { type Libp2pTransportInit, libp2pTransport } from './transport.ts'

@@ -75,7 +75,11 @@ export const startLibp2pHost = async (init: HostInit): Promise<Host> => {
     },
     logger: silent,
     services: {
-      dialer: ({ transportManager }) => ({ dial: (address, options) => transportManager.dial(address, options) }),
+      dialer: ({ transportManager, addressManager }) => {
+        // It would announce our addresses to nobody after a second, and keep the process that long after `stop`.
+        Object.assign(addressManager, { _updatePeerStoreAddresses: () => {} })
+        return { dial: (address, options) => transportManager.dial(address, options) }
+      },
     },
   })
   return new Libp2pHost(node, node.services.dialer.dial, init)
@@ -143,12 +147,7 @@ class Libp2pHost implements Host {
     for (const address of dialable(peer)) {
       either.throwIfAborted()
       try {
-        return await this.#open(
-          address,
-          protocol,
-          AbortSignal.any([either, AbortSignal.timeout(addressMillis)]),
-          limits,
-        )
+        return await this.#open(address, protocol, either, limits)
       } catch (thrown) {
         failures.push(asError(thrown))
       }
@@ -158,12 +157,22 @@ class Libp2pHost implements Host {
   }
 
   async #open(address: string, protocol: string, signal: AbortSignal, limits?: FrameLimits): Promise<FrameStream> {
-    const connection = await this.#dial(multiaddr(address), { signal })
+    // A signal of its own, which never fires once the connection is made: Node ties the socket's life to it, not only the dial.
+    const attempt = new AbortController()
+    const abort = (): void => attempt.abort(signal.reason)
+    const timer = setTimeout(() => attempt.abort(new LinkFailed(`${address} does not answer`)), addressMillis)
+    signal.addEventListener('abort', abort)
     try {
-      return this.#framed(await connection.newStream(protocol, { signal }), connection, limits)
-    } catch (thrown) {
-      connection.abort(asError(thrown))
-      throw thrown
+      const connection = await this.#dial(multiaddr(address), { signal: attempt.signal })
+      try {
+        return this.#framed(await connection.newStream(protocol, { signal: attempt.signal }), connection, limits)
+      } catch (thrown) {
+        connection.abort(asError(thrown))
+        throw thrown
+      }
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
     }
   }
 

@@ -15,6 +15,17 @@ export const streamBytes = (stream: Stream, connection: Connection): ByteStream 
     stream.abort(error)
     if (alone()) connection.abort(error)
   }
+  let closing = false
+  /** What was sent is delivered first; a connection that does not close in time is reset. */
+  const closeConnection = async (): Promise<void> => {
+    closing = true
+    try {
+      await stream.close({ signal: AbortSignal.timeout(closeMillis) })
+      if (alone()) await connection.close({ signal: AbortSignal.timeout(closeMillis) })
+    } catch {
+      abort(new LinkFailed('the link did not close in time'))
+    }
+  }
   return {
     send: (bytes) => stream.send(bytes),
     listen({ bytes, drain, ended, closed }) {
@@ -28,7 +39,9 @@ export const streamBytes = (stream: Stream, connection: Connection): ByteStream 
       })
       const close = (error?: Error): void => {
         closed(error)
-        if (alone()) connection.abort(error ?? new LinkFailed('the stream was closed'))
+        if (error !== undefined) abort(error)
+        // Not twice: an abort in the midst of a close makes libp2p wait for an event that has passed.
+        else if (!closing) void closeConnection()
       }
       // It may have ended before anybody listened; what had come until then is delivered first.
       if (stream.status !== 'open')
@@ -44,14 +57,7 @@ export const streamBytes = (stream: Stream, connection: Connection): ByteStream 
     resume: () => {
       if (stream.status === 'open') stream.resume()
     },
-    async close() {
-      try {
-        await stream.close({ signal: AbortSignal.timeout(closeMillis) })
-        if (alone()) await connection.close({ signal: AbortSignal.timeout(closeMillis) })
-      } catch {
-        abort(new LinkFailed('the link did not close in time'))
-      }
-    },
+    close: closeConnection,
     abort,
   }
 }
