@@ -1,0 +1,295 @@
+import {
+  type ApplyContext,
+  type Decided,
+  type Effects,
+  type Engine,
+  type EngineFactory,
+  type EngineInit,
+  encodeBlock,
+  epoch,
+  type Input,
+  type Journal,
+  type JournalEvents,
+  type JournalOp,
+  type JournalState,
+  type Membership,
+  nodeId,
+  position,
+  type SnapshotId,
+  type StateMachine,
+  type Status,
+  seededRandom,
+  sessionCommands,
+  silentLogger,
+  slot,
+  type Transport,
+  type TransportHandler,
+  visitReplies,
+  writeId,
+} from '@conclave/interface'
+import { type BlockOutcome, createReplica, type Replica, type ReplicaInit } from '@conclave/replica'
+import { settlePromises, VirtualClock } from './virtual-clock.ts'
+
+export const self = nodeId('a')
+export const founders: Membership = { members: [{ id: self, name: 'a', addresses: [], role: 'voter' }] }
+
+/** A cluster of one that decides what is on its disk. Everything that it was given can be looked at, and effects can be slipped in. */
+export class FakeEngine implements Engine {
+  readonly supports = { reads: true, membership: false, learners: false, transfer: false, leases: false }
+  readonly inputs: Input[] = []
+  readonly init: EngineInit
+  /** Merged into the next drain. */
+  extra: Partial<Effects> = {}
+  /** Thrown by the next step. */
+  failure: Error | undefined
+  /** Settle proposals one drain after their decision. */
+  settleLate = false
+  drains = 0
+  #ops: JournalOp[] = []
+  #settle: Effects['settle'][number][] = []
+  #late: Effects['settle'][number][] = []
+  #decide: Decided[] = []
+  #writes = 0
+  #pending: { write: number; decided: Decided; id: number }[] = []
+  #last: number
+  #told = false
+
+  constructor(init: EngineInit) {
+    this.init = init
+    this.#last = init.recovered.snapshot?.position ?? 0
+    for (const { slot: at, bytes } of init.recovered.entries) {
+      this.#last = at
+      this.#decide.push({ type: 'batch', position: position(at), epoch: epoch(1n), batch: bytes })
+    }
+  }
+
+  step(input: Input): void {
+    this.inputs.push(input)
+    if (this.failure !== undefined) throw this.failure
+    if (input.type === 'propose') {
+      this.#last++
+      this.#ops.push({ type: 'put', slot: slot(this.#last), bytes: [input.batch] })
+      const decided: Decided = { type: 'batch', position: position(this.#last), epoch: epoch(1n), batch: input.batch }
+      this.#pending.push({ write: this.#writes + 1, decided, id: input.id })
+    } else if (input.type === 'read')
+      this.#settle.push({ id: input.id, outcome: { type: 'readAt', position: position(this.#last) } })
+    else if (input.type === 'persisted') this.#persisted(input.write)
+    else if (input.type === 'captured') {
+      const { id, position: at } = input.snapshot
+      this.#ops.push(
+        { type: 'snapshot', id, position: at, header: new Uint8Array(0) },
+        { type: 'compactTo', slot: slot(at) },
+      )
+    }
+  }
+
+  #persisted(write: number): void {
+    while (this.#pending[0] !== undefined && this.#pending[0].write <= write) {
+      const done = this.#pending.shift()
+      if (done === undefined) return
+      this.#decide.push(done.decided)
+      const settle = { id: done.id as never, outcome: { type: 'decided', position: done.decided.position } as const }
+      if (this.settleLate) this.#late.push(settle)
+      else this.#settle.push(settle)
+    }
+  }
+
+  drain(): Effects {
+    this.drains++
+    const effects: Effects = {
+      send: [],
+      decide: this.#decide,
+      settle: this.#settle,
+      ...(this.#ops.length > 0 && { write: { id: writeId(++this.#writes), ops: this.#ops } }),
+      ...(!this.#told && { leader: { epoch: epoch(1n), id: self } }),
+      ...this.extra,
+    }
+    this.#told = true
+    this.extra = {}
+    this.#decide = []
+    this.#settle = this.#late
+    this.#late = []
+    this.#ops = []
+    return effects
+  }
+
+  status(): Status {
+    const at = position(this.#last)
+    return {
+      role: 'leader',
+      leading: true,
+      epoch: epoch(1n),
+      decided: at,
+      last: at,
+      snapshot: position(0),
+      membership: founders,
+      self: 'voter',
+      malformed: 0,
+      detail: {},
+    }
+  }
+}
+
+/** A journal whose writes become durable when the test says so. */
+export class HandJournal implements Journal {
+  readonly writes: { readonly ops: readonly JournalOp[]; done: (error?: Error) => void }[] = []
+  readonly bodies = new Map<string, Uint8Array[]>()
+  readonly discarded: string[] = []
+  state: JournalState = { entries: [] }
+  events: JournalEvents | undefined
+  closed = 0
+  /** Every write is durable at once. */
+  auto = true
+  stageFailure: Error | undefined
+
+  open(events: JournalEvents): Promise<JournalState> {
+    this.events = events
+    return Promise.resolve(this.state)
+  }
+  write(ops: readonly JournalOp[], done: (error?: Error) => void): void {
+    const write = { ops, done }
+    this.writes.push(write)
+    if (this.auto) queueMicrotask(() => this.sync())
+  }
+  /** Ends all writes that wait. */
+  sync(error?: Error): void {
+    for (const { done } of this.writes.splice(0)) done(error)
+  }
+  async stage(id: SnapshotId, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+    if (this.stageFailure !== undefined) throw this.stageFailure
+    const chunks: Uint8Array[] = []
+    for await (const chunk of body) {
+      signal.throwIfAborted()
+      chunks.push(chunk)
+    }
+    this.bodies.set(id, chunks)
+  }
+  discard(id: SnapshotId): Promise<void> {
+    this.discarded.push(id)
+    this.bodies.delete(id)
+    return Promise.resolve()
+  }
+  async *readSnapshot(id: SnapshotId): AsyncIterable<Uint8Array> {
+    yield* this.bodies.get(id) ?? []
+  }
+  stats(): { bytes: number; groups: number; syncs: number } {
+    return { bytes: 0, groups: 0, syncs: 0 }
+  }
+  close(): Promise<void> {
+    this.closed++
+    return Promise.resolve()
+  }
+}
+
+export class FakeTransport implements Transport {
+  readonly self = self
+  readonly sent: { to: string; text: string }[] = []
+  handler: TransportHandler | undefined
+  closed = 0
+  start(handler: TransportHandler): Promise<void> {
+    this.handler = handler
+    return Promise.resolve()
+  }
+  setPeers(): void {}
+  send(to: string, message: readonly Uint8Array[]): void {
+    this.sent.push({ to, text: message.map((chunk) => new TextDecoder().decode(chunk)).join('') })
+  }
+  transfer(): Promise<'accepted' | 'rejected'> {
+    return Promise.resolve('rejected')
+  }
+  close(): Promise<void> {
+    this.closed++
+    return Promise.resolve()
+  }
+}
+
+/** Appends the command to a list and replies with the list's length; it notes every context. */
+export class ListMachine implements StateMachine {
+  readonly name = 'list'
+  items: string[] = []
+  readonly contexts: ApplyContext[] = []
+  failure: Error | undefined
+  apply(command: Uint8Array, context: ApplyContext): Uint8Array {
+    if (this.failure !== undefined) throw this.failure
+    this.contexts.push(context)
+    this.items.push(new TextDecoder().decode(command))
+    return Uint8Array.of(this.items.length)
+  }
+  query(): Uint8Array {
+    return Uint8Array.of(this.items.length)
+  }
+  capture(): { body(): AsyncIterable<Uint8Array>; release(): void } {
+    const text = new TextEncoder().encode(this.items.join('\n'))
+    return {
+      async *body() {
+        yield text
+      },
+      release: () => {},
+    }
+  }
+  async restore(body: AsyncIterable<Uint8Array>): Promise<void> {
+    let text = ''
+    for await (const chunk of body) text += new TextDecoder().decode(chunk)
+    this.items = text === '' ? [] : text.split('\n')
+  }
+  hash(): string {
+    return this.items.join('|')
+  }
+}
+
+export interface World {
+  readonly replica: Replica
+  readonly engine: FakeEngine
+  readonly journal: HandJournal
+  readonly transport: FakeTransport
+  readonly machine: ListMachine
+  readonly clock: VirtualClock
+}
+
+/** A started replica on fakes, with session 7 opened. */
+export const startWorld = async (init: Partial<ReplicaInit> = {}, journal = new HandJournal()): Promise<World> => {
+  const clock = new VirtualClock()
+  const machine = new ListMachine()
+  const transport = new FakeTransport()
+  let engine: FakeEngine | undefined
+  const factory: EngineFactory = { name: 'fake', contract: 1, create: (given) => (engine = new FakeEngine(given)) }
+  const replica = createReplica({
+    self,
+    founders,
+    engine: factory,
+    journal,
+    transport,
+    machines: [machine],
+    clock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    ...init,
+  })
+  await replica.start()
+  if (engine === undefined) throw new Error('the engine was not made')
+  await clock.pass(0)
+  return { replica, engine, journal, transport, machine, clock }
+}
+
+export const openBlock = (session: bigint): Uint8Array =>
+  encodeBlock(session, 0, [{ serial: 0, machine: 0, bytes: Uint8Array.of(sessionCommands.open) }])
+
+export const block = (session: bigint, serial: number, text: string, ackedBelow = 0): Uint8Array =>
+  encodeBlock(session, ackedBelow, [{ serial, machine: 1, bytes: new TextEncoder().encode(text) }])
+
+/** Outcomes as text: `0:3` is status 0 with reply byte 3. */
+export const outcomeText = (outcome: BlockOutcome): string => {
+  if (outcome.type !== 'replies') return outcome.type === 'refused' ? `refused ${outcome.reason}` : outcome.type
+  const replies: string[] = []
+  visitReplies(outcome.bytes, (_serial, status, reply) => replies.push(`${status}:${reply.join('.')}`))
+  return replies.join(' ')
+}
+
+/** Submits and collects what is answered. */
+export const submitTo = (world: World, bytes: Uint8Array): string[] => {
+  const answers: string[] = []
+  world.replica.submit(bytes, (outcome) => answers.push(outcomeText(outcome)))
+  return answers
+}
+
+export { settlePromises }
