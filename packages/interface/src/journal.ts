@@ -5,7 +5,7 @@ import type { Chunks } from './bytes.ts'
 export type JournalOp =
   /** Replaces the engine's one atomic record (term and vote together, or ballots). At most 64 KiB. */
   | { readonly type: 'meta'; readonly bytes: Uint8Array }
-  /** Sets a slot, replacing what it held. Gaps are allowed. */
+  /** Sets a slot above what was compacted, replacing what it held. Gaps are allowed. */
   | { readonly type: 'put'; readonly slot: Slot; readonly bytes: Chunks }
   /** Forgets every slot from `slot` up. A record, never a cut of the file. */
   | { readonly type: 'truncateFrom'; readonly slot: Slot }

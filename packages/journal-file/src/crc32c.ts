@@ -49,7 +49,7 @@ export const crc32c = (bytes: Uint8Array, crc = 0): number => {
       (T[768 + (b[i + 12] as number)] as number) ^
       (T[512 + (b[i + 13] as number)] as number) ^
       (T[256 + (b[i + 14] as number)] as number) ^
-      (T[(b[i + 15] as number)] as number)
+      (T[b[i + 15] as number] as number)
   }
   for (; i < b.length; i++) c = (T[(c ^ (b[i] as number)) & 255] as number) ^ (c >>> 8)
   return ~c >>> 0

@@ -106,7 +106,8 @@ export class DiskImage {
   names(directory: string): string[] {
     const prefix = directory.endsWith('/') ? directory : `${directory}/`
     const names: string[] = []
-    for (const path of this.#cache.keys()) if (path.startsWith(prefix) && !path.slice(prefix.length).includes('/')) names.push(path.slice(prefix.length))
+    for (const path of this.#cache.keys())
+      if (path.startsWith(prefix) && !path.slice(prefix.length).includes('/')) names.push(path.slice(prefix.length))
     return names.sort()
   }
 
@@ -134,7 +135,11 @@ export class DiskImage {
       case 'create':
       case 'remove':
         if (op.type === 'create') {
-          this.#files.set(op.file, { durable: new Bytes(new Uint8Array()), cache: new Bytes(new Uint8Array()), pending: [] })
+          this.#files.set(op.file, {
+            durable: new Bytes(new Uint8Array()),
+            cache: new Bytes(new Uint8Array()),
+            pending: [],
+          })
           this.#nextFile = Math.max(this.#nextFile, op.file + 1)
         }
         applyToEntries(this.#cache, op)
@@ -175,7 +180,8 @@ export class DiskImage {
     const entries = new Map(this.#durable)
     const entryOdds = pickOdds(random)
     for (const op of this.#pending) if (random.next() < entryOdds) applyToEntries(entries, op)
-    const reachable = (path: string): boolean => parentOf(path) === path || (entries.get(path) === 'directory' && reachable(parentOf(path)))
+    const reachable = (path: string): boolean =>
+      parentOf(path) === path || (entries.get(path) === 'directory' && reachable(parentOf(path)))
     for (const [path, entry] of entries) {
       if (!reachable(parentOf(path))) continue
       after.#durable.set(path, entry)

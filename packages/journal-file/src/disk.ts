@@ -60,7 +60,8 @@ export const errorCode = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 
 /** Joins path elements with `/`, which every platform that Node runs on understands. */
-export const join = (directory: string, name: string): string => (directory.endsWith('/') ? `${directory}${name}` : `${directory}/${name}`)
+export const join = (directory: string, name: string): string =>
+  directory.endsWith('/') ? `${directory}${name}` : `${directory}/${name}`
 
 /** The directory above; `/` and `.` are their own ends. */
 export const parentOf = (path: string): string => {
@@ -73,7 +74,9 @@ export const parentOf = (path: string): string => {
 
 /** `write` and `sync` as promises, for where speed is no concern. */
 export const writeAll = (disk: Disk, file: DiskFile, chunks: Chunks, offset: number): Promise<void> =>
-  new Promise((resolve, reject) => disk.write(file, chunks, offset, (error) => (error === undefined ? resolve() : reject(error))))
+  new Promise((resolve, reject) =>
+    disk.write(file, chunks, offset, (error) => (error === undefined ? resolve() : reject(error))),
+  )
 export const syncFile = (disk: Disk, file: DiskFile, site: SyncSite): Promise<void> =>
   new Promise((resolve, reject) => disk.sync(file, site, (error) => (error === undefined ? resolve() : reject(error))))
 

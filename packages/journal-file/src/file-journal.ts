@@ -1,4 +1,15 @@
-import { assert, type Clock, type Journal, type JournalEvents, JournalFailed, type JournalOp, type JournalState, type Logger, type Random, type SnapshotId } from '@conclave/interface'
+import {
+  assert,
+  type Clock,
+  type Journal,
+  type JournalEvents,
+  JournalFailed,
+  type JournalOp,
+  type JournalState,
+  type Logger,
+  type Random,
+  type SnapshotId,
+} from '@conclave/interface'
 import { type Disk, withoutSync } from './disk.ts'
 import { GroupWriter, type Pending } from './group-writer.ts'
 import { Health } from './health.ts'
@@ -40,19 +51,26 @@ export class FileJournal implements Journal {
   #closing: Promise<void> | undefined
   /** The body that the last write named, durable or not. */
   #named: SnapshotId | undefined
+  /** Slots up to here were given up by a write, durable or not. */
+  #compacted = 0
   /** A floor is on its way to the disk. */
   #reclaiming = false
 
   constructor(around: Surroundings) {
     this.#around = around
-    this.#disk = around.durability === 'memory' ? withoutSync(around.disk, (run) => around.clock.defer(run)) : around.disk
+    this.#disk =
+      around.durability === 'memory' ? withoutSync(around.disk, (run) => around.clock.defer(run)) : around.disk
   }
 
   async open(events: JournalEvents): Promise<JournalState> {
     assert(this.#phase === 'new', 'a journal is opened once')
     this.#phase = 'opening'
     const { directory, logger, durability } = this.#around
-    if (durability === 'memory') logger.warn({ directory }, 'DURABILITY IS OFF: the journal does not sync, and a loss of power loses what was acknowledged. For tests only')
+    if (durability === 'memory')
+      logger.warn(
+        { directory },
+        'DURABILITY IS OFF: the journal does not sync, and a loss of power loses what was acknowledged. For tests only',
+      )
     await makeDurableDirectory(this.#disk, directory, logger)
     const disown = await this.#disk.own(directory)
     try {
@@ -76,7 +94,19 @@ export class FileJournal implements Journal {
     const health = new Health((state) => events.disk(state))
     const incarnation = nextIncarnation(found.opening, random)
     const fail = (error: unknown): void => this.#fail(error)
-    const supply = new SegmentSupply({ disk, clock, logger, health, directory, group, incarnation, segmentBytes, nextIndex: found.nextIndex, fail, ready: () => writer.resume() })
+    const supply = new SegmentSupply({
+      disk,
+      clock,
+      logger,
+      health,
+      directory,
+      group,
+      incarnation,
+      segmentBytes,
+      nextIndex: found.nextIndex,
+      fail,
+      ready: () => writer.resume(),
+    })
     const writer = new GroupWriter({
       ...{ disk, clock, health, supply, incarnation, records, ledger, fail },
       sequence: (last?.group.sequence ?? 1) - 1,
@@ -85,10 +115,14 @@ export class FileJournal implements Journal {
     })
     this.#opened = { writer, supply, bodies, records, ledger, disown }
     this.#named = records.snapshot?.id
+    this.#compacted = records.compacted
     await this.#copyLast(found)
     await bodies.recover(records.snapshot?.id)
     this.#phase = 'open'
-    logger.info({ directory, groups: last?.group.sequence ?? 0, entries: found.entries.size, opening: found.opening + 1 }, 'the journal is open')
+    logger.info(
+      { directory, groups: last?.group.sequence ?? 0, entries: found.entries.size, opening: found.opening + 1 },
+      'the journal is open',
+    )
     return stateOf(found)
   }
 
@@ -103,13 +137,15 @@ export class FileJournal implements Journal {
     const { writer, supply } = opened
     const body = last?.group.body ?? new Uint8Array()
     const segment = await supply.make(writer.roomFor(body))
-    if (ledger.last !== undefined) ledger.last.bytes = segment.bytes
+    ledger.resize(segment.path, segment.bytes)
     await new Promise<void>((resolve, reject) => {
       writer.begin(segment, body, { ops: [], done: (error) => (error === undefined ? resolve() : reject(error)) })
     })
     for (const path of useless) await this.#disk.remove(path)
     // What was allocated after it will never be used.
-    if (last !== undefined && !useless.includes(last.segment.path)) await this.#disk.truncate(last.segment.path, last.end)
+    if (last === undefined || useless.includes(last.segment.path)) return
+    await this.#disk.truncate(last.segment.path, last.end)
+    ledger.resize(last.segment.path, last.end)
   }
 
   write(ops: readonly JournalOp[], done: (error?: Error) => void): void {
@@ -123,6 +159,12 @@ export class FileJournal implements Journal {
     let obsolete: SnapshotId | undefined
     for (const op of ops) {
       checkOp(op)
+      if (op.type === 'put')
+        assert(
+          op.slot > this.#compacted,
+          `slot ${op.slot} is set, but everything up to ${this.#compacted} was compacted`,
+        )
+      if (op.type === 'compactTo' && op.slot > this.#compacted) this.#compacted = op.slot
       if (op.type !== 'snapshot') continue
       assert(opened.bodies.isStaged(op.id), `snapshot ${op.id} is named before its body is staged`)
       opened.bodies.named(op.id)
@@ -143,7 +185,11 @@ export class FileJournal implements Journal {
   }
 
   #removeBody(id: SnapshotId): void {
-    this.#opened?.bodies.remove(id).catch((error: unknown) => this.#around.logger.warn({ id, error }, 'an old snapshot could not be removed; the next start tries again'))
+    this.#opened?.bodies
+      .remove(id)
+      .catch((error: unknown) =>
+        this.#around.logger.warn({ id, error }, 'an old snapshot could not be removed; the next start tries again'),
+      )
   }
 
   /** Gives up the oldest segments if nothing in them is live: first the record that says so, then the files. */
@@ -162,7 +208,14 @@ export class FileJournal implements Journal {
         this.#reclaiming = false
         if (error !== undefined) return
         for (const { path } of dead)
-          this.#disk.remove(path).catch((reason: unknown) => this.#around.logger.warn({ path, error: reason }, 'an old segment could not be removed; the next start tries again'))
+          this.#disk
+            .remove(path)
+            .catch((reason: unknown) =>
+              this.#around.logger.warn(
+                { path, error: reason },
+                'an old segment could not be removed; the next start tries again',
+              ),
+            )
         this.#reclaim()
       },
     })
@@ -173,7 +226,10 @@ export class FileJournal implements Journal {
     if (this.#phase !== 'open' && this.#phase !== 'opening') return
     this.#phase = 'failed'
     const reason = error instanceof Error ? error.message : String(error)
-    this.#failure = new JournalFailed(`the disk failed (${reason}): this node stops, since nothing can be said of its last writes until ${this.#around.directory} is opened anew`, { cause: error })
+    this.#failure = new JournalFailed(
+      `the disk failed (${reason}): this node stops, since nothing can be said of its last writes until ${this.#around.directory} is opened anew`,
+      { cause: error },
+    )
     this.#around.logger.error({ directory: this.#around.directory, error }, 'the journal failed')
     this.#drained = this.#drain(this.#failure)
   }
@@ -190,12 +246,12 @@ export class FileJournal implements Journal {
     return this.#opened.bodies
   }
 
-  stage(id: SnapshotId, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
-    return this.#body().stage(id, body, signal)
+  async stage(id: SnapshotId, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+    await this.#body().stage(id, body, signal)
   }
 
-  discard(id: SnapshotId): Promise<void> {
-    return this.#body().discard(id)
+  async discard(id: SnapshotId): Promise<void> {
+    await this.#body().discard(id)
   }
 
   readSnapshot(id: SnapshotId): AsyncIterable<Uint8Array> {
@@ -231,4 +287,3 @@ export class FileJournal implements Journal {
     await opened.disown()
   }
 }
-

@@ -32,7 +32,13 @@ export const openingOf = (incarnation: bigint): number => Number(incarnation >> 
 export const roundUp = (bytes: number): number => Math.ceil(bytes / sectorBytes) * sectorBytes
 
 export const encodeSegmentHeader = (header: SegmentHeader): Uint8Array => {
-  const fields = new ByteWriter(sectorBytes).raw(segmentMagic).u32(header.version).u32(header.group).u64(header.incarnation).u53(header.index).take()
+  const fields = new ByteWriter(sectorBytes)
+    .raw(segmentMagic)
+    .u32(header.version)
+    .u32(header.group)
+    .u64(header.incarnation)
+    .u53(header.index)
+    .take()
   const sector = new Uint8Array(sectorBytes)
   sector.set(fields)
   new DataView(sector.buffer).setUint32(fields.length, crc32c(fields), true)

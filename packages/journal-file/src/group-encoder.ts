@@ -1,6 +1,14 @@
 import { assert, type Chunks, type JournalOp } from '@conclave/interface'
 import { crc32c } from './crc32c.ts'
-import { checksumFrom, type GroupHeader, groupHeaderBytes, mostBodyBytes, roundUp, sealGroup, writeGroupHeader } from './format.ts'
+import {
+  checksumFrom,
+  type GroupHeader,
+  groupHeaderBytes,
+  mostBodyBytes,
+  roundUp,
+  sealGroup,
+  writeGroupHeader,
+} from './format.ts'
 import { opCode } from './operations.ts'
 import type { Records } from './records.ts'
 

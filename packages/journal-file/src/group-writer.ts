@@ -150,7 +150,7 @@ export class GroupWriter {
         ledger.apply(op)
         if (op.type === 'meta') records.apply({ type: 'meta', bytes: op.bytes.slice() })
         else if (op.type === 'snapshot') records.apply({ ...op, header: op.header.slice() })
-        else if (op.type !== 'put') records.apply(op)
+        else records.apply(op)
       }
     }
   }
@@ -174,7 +174,12 @@ export class GroupWriter {
 
   #launch(writes: readonly Pending[]): void {
     const { clock, incarnation } = this.#init
-    const group = this.#encoder.finish({ kind: groupKind.group, incarnation, sequence: this.#sequence + 1, previous: this.#hash })
+    const group = this.#encoder.finish({
+      kind: groupKind.group,
+      incarnation,
+      sequence: this.#sequence + 1,
+      previous: this.#hash,
+    })
     this.#flight = { writes, group, since: clock.now() }
     this.#marked = false
     this.#watchOver()
@@ -249,12 +254,17 @@ export class GroupWriter {
     if (this.#busy || this.#marked || segment === undefined) return
     this.#marking = true
     this.#marked = true
-    this.#init.disk.write(segment.file, [encodeMark(this.#init.incarnation, this.#sequence, this.#hash)], this.#at, (error) => {
-      this.#marking = false
-      if (error !== undefined && errorCode(error) !== 'ENOSPC') this.#init.fail(error)
-      this.#pump()
-      this.#settle()
-    })
+    this.#init.disk.write(
+      segment.file,
+      [encodeMark(this.#init.incarnation, this.#sequence, this.#hash)],
+      this.#at,
+      (error) => {
+        this.#marking = false
+        if (error !== undefined && errorCode(error) !== 'ENOSPC') this.#init.fail(error)
+        this.#pump()
+        this.#settle()
+      },
+    )
   }
 
   /** Starts nothing any more. */

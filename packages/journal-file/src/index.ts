@@ -54,8 +54,11 @@ export const fileJournal = (init: FileJournalInit): Journal => {
   const { directory, segmentBytes = 16 << 20, group = 0 } = init
   if (directory.length === 0) throw new RangeError('a journal needs a directory')
   if (!Number.isSafeInteger(segmentBytes) || segmentBytes < leastSegmentBytes || segmentBytes > mostSegmentBytes)
-    throw new RangeError(`segmentBytes must be an integer from ${leastSegmentBytes} to ${mostSegmentBytes}, got ${segmentBytes}`)
-  if (!Number.isSafeInteger(group) || group < 0 || group > 0xffff_ffff) throw new RangeError(`group must be a u32, got ${group}`)
+    throw new RangeError(
+      `segmentBytes must be an integer from ${leastSegmentBytes} to ${mostSegmentBytes}, got ${segmentBytes}`,
+    )
+  if (!Number.isSafeInteger(group) || group < 0 || group > 0xffff_ffff)
+    throw new RangeError(`group must be a u32, got ${group}`)
   return new FileJournal({
     directory,
     segmentBytes,

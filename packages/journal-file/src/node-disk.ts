@@ -45,7 +45,13 @@ const writeChunks = (fd: number, chunks: Chunks, offset: number, done: DiskDone)
   fs.writev(fd, chunks as Uint8Array[], offset, (error, written) => after(error, written, total))
 }
 
-const readAt = promisify(fs.read) as unknown as (fd: number, into: Uint8Array, at: number, length: number, offset: number) => Promise<{ bytesRead: number }>
+const readAt = promisify(fs.read) as unknown as (
+  fd: number,
+  into: Uint8Array,
+  at: number,
+  length: number,
+  offset: number,
+) => Promise<{ bytesRead: number }>
 
 const readWhole = async (fd: number, offset: number, length: number): Promise<Uint8Array> => {
   const into = new Uint8Array(length)
@@ -85,7 +91,9 @@ export const nodeDisk = (): Disk => ({
   allocate: async (file, bytes) => {
     for (let at = 0; at < bytes; at += zeros.length) {
       const piece = zeros.subarray(0, Math.min(zeros.length, bytes - at))
-      await new Promise<void>((resolve, reject) => writeChunks(fdOf(file), [piece], at, (error) => (error === undefined ? resolve() : reject(error))))
+      await new Promise<void>((resolve, reject) =>
+        writeChunks(fdOf(file), [piece], at, (error) => (error === undefined ? resolve() : reject(error))),
+      )
     }
   },
   size: async (file) => (await statFile(fdOf(file))).size,

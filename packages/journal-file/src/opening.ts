@@ -19,7 +19,10 @@ export const makeDurableDirectory = async (disk: Disk, path: string, logger: Log
   } catch (error) {
     const code = errorCode(error)
     if (code !== 'EACCES' && code !== 'EPERM') throw error
-    logger.warn({ directory: parent, code }, 'this directory may not be opened, so the entry of the data directory in it cannot be synced')
+    logger.warn(
+      { directory: parent, code },
+      'this directory may not be opened, so the entry of the data directory in it cannot be synced',
+    )
   }
 }
 
@@ -34,14 +37,22 @@ const readSegments = async (disk: Disk, directory: string): Promise<ReadSegment[
 }
 
 /** @throws CorruptJournal. */
-export const readDirectory = async (disk: Disk, directory: string, group: number): Promise<Recovered & { readonly nextIndex: number }> => {
+export const readDirectory = async (
+  disk: Disk,
+  directory: string,
+  group: number,
+): Promise<Recovered & { readonly nextIndex: number }> => {
   const segments = await readSegments(disk, directory)
   const nextIndex = (segments.at(-1)?.index ?? 0) + 1
-  return { ...recover(segments, group, { index: nextIndex, path: join(directory, nameOfSegment(nextIndex)) }), nextIndex }
+  return {
+    ...recover(segments, group, { index: nextIndex, path: join(directory, nameOfSegment(nextIndex)) }),
+    nextIndex,
+  }
 }
 
 /** The next opening's name: higher than every one before, and not to be guessed. */
-export const nextIncarnation = (opening: number, random: Random): bigint => (BigInt(opening + 1) << 32n) | BigInt(Math.floor(random.next() * 0x1_0000_0000))
+export const nextIncarnation = (opening: number, random: Random): bigint =>
+  (BigInt(opening + 1) << 32n) | BigInt(Math.floor(random.next() * 0x1_0000_0000))
 
 export const stateOf = ({ records, entries }: Recovered): JournalState => {
   const slots = [...entries.keys()].sort((a, b) => a - b)
@@ -51,4 +62,3 @@ export const stateOf = ({ records, entries }: Recovered): JournalState => {
     entries: slots.map((slot: Slot) => ({ slot, bytes: entries.get(slot) ?? new Uint8Array() })),
   }
 }
-

@@ -1,5 +1,15 @@
 /** The body of a group: operations one after the other, each a type byte and its fields. */
-import { AssertionFailed, assert, ByteReader, type JournalOp, MalformedBytes, position, type Slot, slot, snapshotId } from '@conclave/interface'
+import {
+  AssertionFailed,
+  assert,
+  ByteReader,
+  type JournalOp,
+  MalformedBytes,
+  position,
+  type Slot,
+  slot,
+  snapshotId,
+} from '@conclave/interface'
 
 export const opCode = { meta: 1, put: 2, truncateFrom: 3, compactTo: 4, snapshot: 5, floor: 6 } as const
 
@@ -7,13 +17,19 @@ export const mostMetaBytes = 65_536
 export const mostSnapshotHeaderBytes = 65_536
 
 /** What a group holds: the operations of writes, and the journal's own `floor`: segments below that index are no longer part of it. */
-export type StoredOp = Exclude<JournalOp, { type: 'put' }> | { readonly type: 'put'; readonly slot: Slot; readonly bytes: Uint8Array } | { readonly type: 'floor'; readonly index: number }
+export type StoredOp =
+  | Exclude<JournalOp, { type: 'put' }>
+  | { readonly type: 'put'; readonly slot: Slot; readonly bytes: Uint8Array }
+  | { readonly type: 'floor'; readonly index: number }
 
 /** Refuses what may not be written, before anything of it is. @throws AssertionFailed. */
 export const checkOp = (op: JournalOp): void => {
   switch (op.type) {
     case 'meta':
-      assert(op.bytes.length <= mostMetaBytes, `a meta record has at most ${mostMetaBytes} bytes, got ${op.bytes.length}`)
+      assert(
+        op.bytes.length <= mostMetaBytes,
+        `a meta record has at most ${mostMetaBytes} bytes, got ${op.bytes.length}`,
+      )
       return
     case 'put':
     case 'truncateFrom':
@@ -25,7 +41,10 @@ export const checkOp = (op: JournalOp): void => {
     case 'snapshot':
       snapshotId(op.id)
       position(op.position)
-      assert(op.header.length <= mostSnapshotHeaderBytes, `a snapshot's header has at most ${mostSnapshotHeaderBytes} bytes, got ${op.header.length}`)
+      assert(
+        op.header.length <= mostSnapshotHeaderBytes,
+        `a snapshot's header has at most ${mostSnapshotHeaderBytes} bytes, got ${op.header.length}`,
+      )
       return
     default:
       throw new AssertionFailed(`unknown journal operation ${JSON.stringify(op)}`)
@@ -44,7 +63,12 @@ const readOp = (reader: ByteReader): StoredOp => {
     case opCode.compactTo:
       return { type: 'compactTo', slot: reader.u53() as Slot }
     case opCode.snapshot:
-      return { type: 'snapshot', id: snapshotId(reader.string(64)), position: position(reader.u53()), header: reader.bytes(mostSnapshotHeaderBytes) }
+      return {
+        type: 'snapshot',
+        id: snapshotId(reader.string(64)),
+        position: position(reader.u53()),
+        header: reader.bytes(mostSnapshotHeaderBytes),
+      }
     case opCode.floor:
       return { type: 'floor', index: reader.u53() }
     default:

@@ -40,9 +40,11 @@ const alive = (pid: number): boolean => {
 const readOwner = async (path: string): Promise<Owner | null | undefined> => {
   try {
     const found: unknown = JSON.parse(await readFile(path, 'utf8'))
-    if (typeof found !== 'object' || found === null || !('pid' in found) || !('boot' in found) || !('start' in found)) return null
+    if (typeof found !== 'object' || found === null || !('pid' in found) || !('boot' in found) || !('start' in found))
+      return null
     const { pid, boot, start } = found
-    if (!Number.isSafeInteger(pid) || (pid as number) < 1 || typeof boot !== 'string' || typeof start !== 'string') return null
+    if (!Number.isSafeInteger(pid) || (pid as number) < 1 || typeof boot !== 'string' || typeof start !== 'string')
+      return null
     return { pid: pid as number, boot, start }
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined
@@ -92,7 +94,8 @@ const tryToOwn = async (directory: string, temporary: string, self: Owner): Prom
     await rm(mine, { force: true })
     return undefined
   }
-  for (const generation of seen) if (generation <= highest) await rm(join(directory, `lock-${generation}`), { force: true })
+  for (const generation of seen)
+    if (generation <= highest) await rm(join(directory, `lock-${generation}`), { force: true })
   return mine
 }
 

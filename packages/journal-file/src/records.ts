@@ -1,4 +1,4 @@
-import type { Position, Slot, SnapshotId } from '@conclave/interface'
+import type { JournalOp, Position, Slot, SnapshotId } from '@conclave/interface'
 import type { StoredOp } from './operations.ts'
 
 export interface NamedSnapshot {
@@ -6,8 +6,6 @@ export interface NamedSnapshot {
   readonly position: Position
   readonly header: Uint8Array
 }
-
-type RecordOp = { readonly type: 'put' } | Exclude<StoredOp, { type: 'put' }>
 
 /** The small live records of a journal: what the next segment will begin with. */
 export class Records {
@@ -19,7 +17,7 @@ export class Records {
   floor = 1
 
   /** Bytes are kept as they are: copy them first if they are the caller's. */
-  apply(op: RecordOp): void {
+  apply(op: JournalOp | StoredOp): void {
     switch (op.type) {
       case 'meta':
         this.meta = op.bytes
@@ -32,6 +30,10 @@ export class Records {
         return
       case 'floor':
         if (op.index > this.floor) this.floor = op.index
+        return
+      case 'put':
+      case 'truncateFrom':
+      // They concern entries alone.
     }
   }
 }
@@ -74,8 +76,8 @@ export class SegmentLedger {
     return this.#segments[0]
   }
 
-  get last(): SegmentUse | undefined {
-    return this.#segments.at(-1)
+  resize(path: string, bytes: number): void {
+    for (const segment of this.#segments) if (segment.path === path) segment.bytes = bytes
   }
 
   get paths(): string[] {

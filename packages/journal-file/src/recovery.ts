@@ -31,11 +31,15 @@ interface Link {
   readonly end: number
 }
 
-const operationsOf = ({ group, segment }: { readonly group: DecodedGroup; readonly segment: ReadSegment }, visit: (op: StoredOp) => void): void => {
+const operationsOf = (
+  { group, segment }: { readonly group: DecodedGroup; readonly segment: ReadSegment },
+  visit: (op: StoredOp) => void,
+): void => {
   try {
     visitOps(group.body, visit)
   } catch (error) {
-    if (error instanceof MalformedBytes || error instanceof RangeError) throw corrupt(`Group ${group.sequence} in ${segment.path} does not parse: ${error.message}`)
+    if (error instanceof MalformedBytes || error instanceof RangeError)
+      throw corrupt(`Group ${group.sequence} in ${segment.path} does not parse: ${error.message}`)
     throw error
   }
 }
@@ -54,13 +58,20 @@ const findFloor = (segments: readonly ReadSegment[]): number => {
 const checkHeader = (segment: ReadSegment, group: number): void => {
   const { header, path } = segment
   if (header === undefined) return
-  if (header.version !== formatVersion) throw new CorruptJournal(`${path} has format version ${header.version}; this program reads version ${formatVersion}: run the version of Conclave that wrote it`)
-  if (header.group !== group) throw new CorruptJournal(`${path} belongs to group ${header.group}, not ${group}: this is another replica's data directory`)
+  if (header.version !== formatVersion)
+    throw new CorruptJournal(
+      `${path} has format version ${header.version}; this program reads version ${formatVersion}: run the version of Conclave that wrote it`,
+    )
+  if (header.group !== group)
+    throw new CorruptJournal(
+      `${path} belongs to group ${header.group}, not ${group}: this is another replica's data directory`,
+    )
 }
 
 const checkTail = (segment: ReadSegment): void => {
   if (segment.beyond === undefined) return
-  const what = segment.header === undefined ? 'its header is damaged' : `what stands at offset ${segment.end} is damaged`
+  const what =
+    segment.header === undefined ? 'its header is damaged' : `what stands at offset ${segment.end} is damaged`
   throw corrupt(`${segment.path}: ${what}, although valid data at offset ${segment.beyond} proves that it was synced`)
 }
 
@@ -75,8 +86,16 @@ const extend = (chain: Link[], segment: ReadSegment): void => {
     const now = openingOf(segment.header.incarnation)
     const keep = first.sequence - oldest.group.sequence
     const expected = keep === 0 ? oldest.group.previous : chain[keep - 1]?.group.crc
-    if (now < before || keep < 0 || keep > chain.length || expected !== first.previous || (now === before && keep !== chain.length))
-      throw corrupt(`${segment.path} begins with group ${first.sequence}, which does not continue group ${last.group.sequence} of ${last.segment.path}: groups between them are damaged or missing`)
+    if (
+      now < before ||
+      keep < 0 ||
+      keep > chain.length ||
+      expected !== first.previous ||
+      (now === before && keep !== chain.length)
+    )
+      throw corrupt(
+        `${segment.path} begins with group ${first.sequence}, which does not continue group ${last.group.sequence} of ${last.segment.path}: groups between them are damaged or missing`,
+      )
     chain.length = keep
   }
   let at = segment.end
@@ -92,7 +111,10 @@ const linkUp = (segments: readonly ReadSegment[], floor: number): Link[] => {
   const chain: Link[] = []
   const used = segments.filter((segment) => segment.index >= floor && segment.groups.length > 0)
   const [first] = used
-  if (first !== undefined && first.index !== floor) throw corrupt(`Segment ${floor} is missing or damaged, with which the journal begins; the first one to be read is ${first.path}`)
+  if (first !== undefined && first.index !== floor)
+    throw corrupt(
+      `Segment ${floor} is missing or damaged, with which the journal begins; the first one to be read is ${first.path}`,
+    )
   for (const segment of used) extend(chain, segment)
   const lastUsed = used.at(-1)?.index ?? 0
   for (const segment of segments) if (segment.index >= lastUsed) checkTail(segment)
@@ -102,8 +124,8 @@ const linkUp = (segments: readonly ReadSegment[], floor: number): Link[] => {
 const apply = (link: Link, records: Records, ledger: SegmentLedger, entries: Map<Slot, Uint8Array>): void =>
   operationsOf(link, (op) => {
     ledger.apply(op)
+    records.apply(op)
     if (op.type === 'put') entries.set(op.slot, op.bytes)
-    else records.apply(op)
     if (op.type === 'truncateFrom') for (const slot of entries.keys()) if (slot >= op.slot) entries.delete(slot)
     if (op.type === 'compactTo') for (const slot of entries.keys()) if (slot <= op.slot) entries.delete(slot)
   })
@@ -113,7 +135,11 @@ const apply = (link: Link, records: Records, ledger: SegmentLedger, entries: Map
  * @param fresh the segment to which the last group will be copied: in the ledger it holds that group already.
  * @throws CorruptJournal if something that was synced is damaged or missing, or was written by another version or for another group.
  */
-export const recover = (segments: readonly ReadSegment[], group: number, fresh: { readonly index: number; readonly path: string }): Recovered => {
+export const recover = (
+  segments: readonly ReadSegment[],
+  group: number,
+  fresh: { readonly index: number; readonly path: string },
+): Recovered => {
   for (const segment of segments) checkHeader(segment, group)
   const chain = linkUp(segments, findFloor(segments))
   const last = chain.pop()
@@ -134,6 +160,14 @@ export const recover = (segments: readonly ReadSegment[], group: number, fresh: 
   records.apply({ type: 'floor', index: ledger.first?.index ?? fresh.index })
   const kept = new Set(ledger.paths)
   let opening = 0
-  for (const { header } of segments) if (header !== undefined) opening = Math.max(opening, openingOf(header.incarnation))
-  return { records, ledger, entries, last, opening, useless: segments.map((segment) => segment.path).filter((path) => !kept.has(path)) }
+  for (const { header } of segments)
+    if (header !== undefined) opening = Math.max(opening, openingOf(header.incarnation))
+  return {
+    records,
+    ledger,
+    entries,
+    last,
+    opening,
+    useless: segments.map((segment) => segment.path).filter((path) => !kept.has(path)),
+  }
 }

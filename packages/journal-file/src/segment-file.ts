@@ -1,5 +1,12 @@
 /** Reading one segment: the groups that stand in it one after the other, and whether anything valid stands beyond the first bad place. */
-import { type DecodedGroup, decodeGroup, decodeSegmentHeader, groupKind, type SegmentHeader, sectorBytes } from './format.ts'
+import {
+  type DecodedGroup,
+  decodeGroup,
+  decodeSegmentHeader,
+  groupKind,
+  type SegmentHeader,
+  sectorBytes,
+} from './format.ts'
 
 export interface ReadSegment {
   readonly path: string
@@ -31,7 +38,13 @@ const follows = (group: DecodedGroup, last: DecodedGroup | undefined): boolean =
  * Sectors of one write land in any order, but only one write is in flight: a group with a higher sequence, or a mark, was written only after
  * everything before it had been synced.
  */
-const findBeyond = (bytes: Uint8Array, view: DataView, from: number, incarnation: bigint | undefined, last: number): number | undefined => {
+const findBeyond = (
+  bytes: Uint8Array,
+  view: DataView,
+  from: number,
+  incarnation: bigint | undefined,
+  last: number,
+): number | undefined => {
   for (let at = from; at < bytes.length; at += sectorBytes) {
     const found = decodeGroup(bytes, view, at)
     if (found === undefined || (incarnation !== undefined && found.incarnation !== incarnation)) continue
@@ -48,7 +61,8 @@ export const readSegment = (path: string, index: number, bytes: Uint8Array): Rea
   let end = sectorBytes
   while (header !== undefined) {
     const group = decodeGroup(bytes, view, end)
-    if (group?.kind !== groupKind.group || group.incarnation !== header.incarnation || !follows(group, groups.at(-1))) break
+    if (group?.kind !== groupKind.group || group.incarnation !== header.incarnation || !follows(group, groups.at(-1)))
+      break
     groups.push(group)
     end += group.size
   }

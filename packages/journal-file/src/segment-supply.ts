@@ -98,7 +98,10 @@ export class SegmentSupply {
         return
       } catch (error) {
         if (errorCode(error) !== 'ENOSPC') throw error
-        this.#init.logger.error({ directory: this.#init.directory }, 'the disk is full: writes wait until there is room for another journal segment')
+        this.#init.logger.error(
+          { directory: this.#init.directory },
+          'the disk is full: writes wait until there is room for another journal segment',
+        )
         this.#init.health.set('no-segment', true)
         await this.#pause()
       }

@@ -1,4 +1,4 @@
-import { type Clock, type Random, DataDirectoryInUse, seededRandom } from '@conclave/interface'
+import { type Clock, DataDirectoryInUse, type Random, seededRandom } from '@conclave/interface'
 import type { Disk, DiskDone, DiskFile, SyncSite } from './disk.ts'
 import { parentOf } from './disk.ts'
 import { DiskImage, type ImageOp } from './disk-image.ts'
@@ -67,7 +67,13 @@ class Simulation {
   constructor(init: SimulatedDiskInit, image: DiskImage) {
     this.#init = init
     this.image = image
-    this.faults = { capacity: init.capacity ?? Number.POSITIVE_INFINITY, failSync: false, failWrite: false, hold: false, skippedSyncs: new Set() }
+    this.faults = {
+      capacity: init.capacity ?? Number.POSITIVE_INFINITY,
+      failSync: false,
+      failWrite: false,
+      hold: false,
+      skippedSyncs: new Set(),
+    }
   }
 
   get random(): Random {
@@ -246,7 +252,9 @@ const around = (sim: Simulation): SimulatedDisk => ({
 })
 
 /** A disk in memory that loses, tears and reorders what was not synced, fills up and fails on demand. Deterministic: the same seed gives the same disk. */
-export const simulatedDisk = (init: SimulatedDiskInit = {}): SimulatedDisk => around(new Simulation(init, new DiskImage()))
+export const simulatedDisk = (init: SimulatedDiskInit = {}): SimulatedDisk =>
+  around(new Simulation(init, new DiskImage()))
 
 /** A disk that comes back with what `image` holds. */
-export const diskOf = (image: DiskImage, init: SimulatedDiskInit = {}): SimulatedDisk => around(new Simulation(init, image))
+export const diskOf = (image: DiskImage, init: SimulatedDiskInit = {}): SimulatedDisk =>
+  around(new Simulation(init, image))

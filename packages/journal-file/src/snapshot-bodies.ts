@@ -2,7 +2,18 @@
  * Snapshot bodies, each a file `snapshots/ID`: a header, then records { length u32, crc u32, bytes }, then a record of length 0 whose
  * bytes are the total (u53). Each checksum continues the one before, so that no record can be lost or swapped unseen.
  */
-import { assert, ByteReader, ByteWriter, type Chunks, chunksLength, CorruptJournal, JournalFailed, MalformedBytes, type SnapshotId, snapshotId } from '@conclave/interface'
+import {
+  assert,
+  ByteReader,
+  ByteWriter,
+  type Chunks,
+  CorruptJournal,
+  chunksLength,
+  JournalFailed,
+  MalformedBytes,
+  type SnapshotId,
+  snapshotId,
+} from '@conclave/interface'
 import { crc32c } from './crc32c.ts'
 import { type Disk, type DiskFile, errorCode, join, syncFile, writeAll } from './disk.ts'
 import { formatVersion } from './format.ts'
@@ -15,7 +26,8 @@ const coalesceTo = 128 * 1024
 
 type BodyState = 'staging' | 'staged' | 'named'
 
-const encodeHeader = (group: number): Uint8Array => new ByteWriter(headerBytes).raw(magic).u32(formatVersion).u32(group).take()
+const encodeHeader = (group: number): Uint8Array =>
+  new ByteWriter(headerBytes).raw(magic).u32(formatVersion).u32(group).take()
 
 /** The same, but an abort ends it also while the body itself waits. */
 async function* until(signal: AbortSignal, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -85,7 +97,8 @@ export class SnapshotBodies {
 
   /** Removes what is not named, and checks that what is named is there. @throws CorruptJournal. */
   async recover(named: SnapshotId | undefined): Promise<void> {
-    for (const name of await this.#disk.list(this.#directory)) if (name !== named) await this.#disk.remove(join(this.#directory, name))
+    for (const name of await this.#disk.list(this.#directory))
+      if (name !== named) await this.#disk.remove(join(this.#directory, name))
     if (named === undefined) return
     this.#bodies.set(named, 'named')
     if ((await this.#disk.kind(this.#path(named))) === undefined)
@@ -184,7 +197,8 @@ export class SnapshotBodies {
   /** One record behind, so that the last one is handed over only when the total has been checked. */
   async *#records(file: DiskFile): AsyncGenerator<Uint8Array> {
     const header = await this.#disk.read(file, 0, headerBytes)
-    if (encodeHeader(this.#group).some((byte, at) => header[at] !== byte)) throw new MalformedBytes('its header is not that of a body of this journal')
+    if (encodeHeader(this.#group).some((byte, at) => header[at] !== byte))
+      throw new MalformedBytes('its header is not that of a body of this journal')
     let offset = headerBytes
     let crc = 0
     let total = 0
@@ -198,7 +212,8 @@ export class SnapshotBodies {
       crc = crc32c(bytes, crc)
       if (crc !== expected) throw new MalformedBytes(`the checksum of the record at offset ${offset} does not hold`)
       if (length === 0) {
-        if (new ByteReader(bytes).u53() !== total) throw new MalformedBytes(`it ends after ${total} bytes, which is not its length`)
+        if (new ByteReader(bytes).u53() !== total)
+          throw new MalformedBytes(`it ends after ${total} bytes, which is not its length`)
         if (held !== undefined) yield held
         return
       }
@@ -212,7 +227,9 @@ export class SnapshotBodies {
 
   /** Ends every staging that is under way. */
   async close(): Promise<void> {
-    this.#closing.abort(new JournalFailed('the journal was closed while a snapshot was being staged: its body is removed'))
+    this.#closing.abort(
+      new JournalFailed('the journal was closed while a snapshot was being staged: its body is removed'),
+    )
     await Promise.all(this.#stages)
   }
 }

@@ -13,15 +13,24 @@ describe('durability', () => {
     expect([...syncs.keys()].sort()).toEqual([...sites].sort())
   })
 
-  test.each(seeds.slice(0, 3))('what open returned after a kill survives the loss of power that follows (seed %i)', async (seed) => {
-    await checkKills({ seed, skipped: [], writes: 25 })
-  })
+  test.each(seeds.slice(0, 3))(
+    'what open returned after a kill survives the loss of power that follows (seed %i)',
+    async (seed) => {
+      await checkKills({ seed, skipped: [], writes: 25 })
+    },
+  )
 
   test('every place that syncs is named, once', () => {
     const source = new URL('../src/', import.meta.url)
     const found = readdirSync(source)
       .filter((name) => name.endsWith('.ts') && name !== 'simulated-disk.ts')
-      .flatMap((name) => [...readFileSync(new URL(name, source), 'utf8').matchAll(/(?:\.sync|syncFile|\.syncDirectory)\([^()]*?'([a-z-]+)'/g)].map((match) => match[1]))
+      .flatMap((name) =>
+        [
+          ...readFileSync(new URL(name, source), 'utf8').matchAll(
+            /(?:\.sync|syncFile|\.syncDirectory)\([^()]*?'([a-z-]+)'/g,
+          ),
+        ].map((match) => match[1]),
+      )
     expect(found.sort()).toEqual([...sites].sort())
   })
 

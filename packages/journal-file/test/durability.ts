@@ -5,7 +5,20 @@
 import { type Journal, type JournalOp, type JournalState, type Random, seededRandom } from '@conclave/interface'
 import { fileJournal, type SyncSite } from '../src/index.ts'
 import { DiskImage, diskOf, type ImageOp, type SimulatedDisk } from '../src/testing.ts'
-import { compactTo, describeState, handClock, Model, meta, put, quiet, readBody, settle, snapshot, stage, truncateFrom } from './support.ts'
+import {
+  compactTo,
+  describeState,
+  handClock,
+  Model,
+  meta,
+  put,
+  quiet,
+  readBody,
+  settle,
+  snapshot,
+  stage,
+  truncateFrom,
+} from './support.ts'
 
 const directory = '/home/data/journal'
 
@@ -40,8 +53,8 @@ const historyFrom = (state: JournalState, bodies: ReadonlyMap<string, string>, s
   history.apply(ops)
   history.states.shift()
   for (const [id, body] of bodies) history.bodies.set(id, body)
-  history.first = state.entries[0]?.slot ?? 1
-  history.last = state.entries.at(-1)?.slot ?? 0
+  history.first = (state.snapshot?.position ?? 0) + 1
+  history.last = state.entries.at(-1)?.slot ?? state.snapshot?.position ?? 0
   history.snapshots = snapshots
   return history
 }
@@ -78,7 +91,8 @@ const randomOps = (history: History, random: Random): JournalOp[] => {
     return [truncateFrom(from), put(from, bytesOf(random, 300))]
   }
   const ops: JournalOp[] = []
-  for (let n = 1 + Math.floor(random.next() * 3); n > 0; n--) ops.push(put(++history.last, bytesOf(random, 200), bytesOf(random, dice > 0.97 ? 9000 : 1500)))
+  for (let n = 1 + Math.floor(random.next() * 3); n > 0; n--)
+    ops.push(put(++history.last, bytesOf(random, 200), bytesOf(random, dice > 0.97 ? 9000 : 1500)))
   return ops
 }
 
@@ -128,18 +142,29 @@ const locate = (life: Pick<Life, 'history'>, found: JournalState, from: number, 
   const text = describeState(found)
   for (let at = from; at <= to; at++) if (life.history.states[at] === text) return at
   const elsewhere = life.history.states.indexOf(text)
-  return fail(`${where}: the state is none of those after writes ${from} to ${to} (acknowledged to issued); ${elsewhere < 0 ? 'no state of the history' : `it is that after write ${elsewhere}`}`)
+  return fail(
+    `${where}: the state is none of those after writes ${from} to ${to} (acknowledged to issued); ${elsewhere < 0 ? 'no state of the history' : `it is that after write ${elsewhere}`}`,
+  )
 }
 
 /** Opens what a crash left and checks it, with the body of the snapshot that it names. */
-const reopen = async (disk: SimulatedDisk, run: DurabilityRun, random: Random, bodies: ReadonlyMap<string, string>, where: string): Promise<JournalState> => {
+const reopen = async (
+  disk: SimulatedDisk,
+  run: DurabilityRun,
+  random: Random,
+  bodies: ReadonlyMap<string, string>,
+  where: string,
+): Promise<JournalState> => {
   for (const site of run.skipped) disk.faults.skippedSyncs.add(site)
   const journal = fileJournal({ directory, disk, clock: handClock(), random, segmentBytes: 4096, group: 5 })
   const found = await journal.open(quiet).catch((error: unknown) => fail(`${where}: recovery refuses: ${error}`))
   const named = found.snapshot?.id
   if (named !== undefined) {
-    const body = await readBody(journal, named).catch((error: unknown) => fail(`${where}: the named body is lost: ${error}`))
-    if (Buffer.from(body).toString('base64') !== bodies.get(named)) fail(`${where}: the body of ${named} is not what was staged`)
+    const body = await readBody(journal, named).catch((error: unknown) =>
+      fail(`${where}: the named body is lost: ${error}`),
+    )
+    if (Buffer.from(body).toString('base64') !== bodies.get(named))
+      fail(`${where}: the body of ${named} is not what was staged`)
   }
   return found
 }
@@ -161,7 +186,15 @@ const imageOf = (ops: readonly ImageOp[]): DiskImage => {
 }
 
 /** Power is lost at every point of `life`; `visit` may go on with the disk that comes back, before it is opened. */
-const crashEverywhere = async (life: Life, base: DiskImage, run: DurabilityRun, random: Random, name: string, tries: number, visit?: (survivor: DiskImage, point: number) => Promise<void>): Promise<void> => {
+const crashEverywhere = async (
+  life: Life,
+  base: DiskImage,
+  run: DurabilityRun,
+  random: Random,
+  name: string,
+  tries: number,
+  visit?: (survivor: DiskImage, point: number) => Promise<void>,
+): Promise<void> => {
   const image = base.crash(random)
   for (let point = 0; point <= life.disk.trace.length; point++) {
     const { acknowledged, issued } = range(life, point)
@@ -186,17 +219,29 @@ const killThenCrash = async (life: Life, run: DurabilityRun, random: Random, poi
   const { acknowledged, issued } = range(life, point)
   locate(life, second.found, acknowledged, issued, where)
   for (let at = second.opened; at <= second.disk.trace.length; at += 2) {
-    const found = await reopen(diskOf(imageOf([...before, ...second.disk.trace.slice(0, at)]).crash(random)), run, random, second.history.bodies, `${where}, then power lost at ${at}`)
+    const found = await reopen(
+      diskOf(imageOf([...before, ...second.disk.trace.slice(0, at)]).crash(random)),
+      run,
+      random,
+      second.history.bodies,
+      `${where}, then power lost at ${at}`,
+    )
     const seen = range(second, at)
     locate(second, found, seen.acknowledged, seen.issued, `${where}, then power lost at ${at}`)
   }
 }
 
 /** @throws with the seed and the crash point if an acknowledged write is lost, or the state is no prefix of the issued writes. */
-export const checkDurability = async (run: DurabilityRun): Promise<{ points: number; syncs: ReadonlyMap<SyncSite, number> }> => {
+export const checkDurability = async (
+  run: DurabilityRun,
+): Promise<{ points: number; syncs: ReadonlyMap<SyncSite, number> }> => {
   const random = seededRandom(run.seed)
   const blank = new DiskImage()
-  for (const op of [{ type: 'directory', path: '/home' }, { type: 'syncDirectory', path: '/' }] as const) blank.apply(op)
+  for (const op of [
+    { type: 'directory', path: '/home' },
+    { type: 'syncDirectory', path: '/' },
+  ] as const)
+    blank.apply(op)
   const life = await live(diskOf(blank.crash(random)), run, random)
   const base = blank
   let points = life.disk.trace.length + 1

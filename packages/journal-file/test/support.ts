@@ -1,4 +1,13 @@
-import type { Clock, Journal, JournalOp, JournalState, Monotonic, Position, Slot, SnapshotId } from '@conclave/interface'
+import type {
+  Clock,
+  Journal,
+  JournalOp,
+  JournalState,
+  Monotonic,
+  Position,
+  Slot,
+  SnapshotId,
+} from '@conclave/interface'
 
 /** A clock that stands still until `pass` moves it. */
 export const handClock = (): Clock & { pass(ms: number): void } => {
@@ -54,13 +63,16 @@ export const readBody = async (journal: Journal, id: string): Promise<Uint8Array
   return new Uint8Array(Buffer.concat(parts))
 }
 
-const shown = (bytes: Uint8Array | undefined): string => (bytes === undefined ? '-' : Buffer.from(bytes).toString('base64'))
+const shown = (bytes: Uint8Array | undefined): string =>
+  bytes === undefined ? '-' : Buffer.from(bytes).toString('base64')
 
 /** One text per state: equal states have equal texts. */
 export const describeState = (state: JournalState): string =>
   [
     `meta ${shown(state.meta)}`,
-    state.snapshot === undefined ? 'no snapshot' : `snapshot ${state.snapshot.id} ${state.snapshot.position} ${shown(state.snapshot.header)}`,
+    state.snapshot === undefined
+      ? 'no snapshot'
+      : `snapshot ${state.snapshot.id} ${state.snapshot.position} ${shown(state.snapshot.header)}`,
     ...state.entries.map((entry) => `${entry.slot} ${shown(entry.bytes)}`),
   ].join('\n')
 
@@ -75,7 +87,9 @@ export class Model {
       if (op.type === 'meta') this.#meta = op.bytes
       else if (op.type === 'snapshot') this.#snapshot = { id: op.id, position: op.position, header: op.header }
       else if (op.type === 'put') this.#entries.set(op.slot, Buffer.concat(op.bytes))
-      else for (const slot of this.#entries.keys()) if (op.type === 'truncateFrom' ? slot >= op.slot : slot <= op.slot) this.#entries.delete(slot)
+      else
+        for (const slot of this.#entries.keys())
+          if (op.type === 'truncateFrom' ? slot >= op.slot : slot <= op.slot) this.#entries.delete(slot)
     }
   }
 
