@@ -91,7 +91,8 @@ class ConnectedClient implements Client {
       changed: () => this.#changed(),
       leaderChanged: (news) => {
         logger.debug({ epoch: String(news.epoch), leader: news.id }, 'leader news')
-        for (const listener of [...this.#leaderListeners]) listener(news)
+        // On its own: what a listener throws must not hurt the connection that brought the news.
+        for (const listener of this.#leaderListeners) queueMicrotask(() => listener(news))
       },
     })
     const wake = (): void => this.#ticker.wake()

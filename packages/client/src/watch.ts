@@ -1,5 +1,5 @@
-import type { Cancel, Random } from '@conclave/interface'
-import { decodeEvents, encodeWatch, type Interval, type KvEvent } from '@conclave/machine-kv'
+import type { Cancel, MalformedBytes, Random } from '@conclave/interface'
+import { decodeEvents, encodeWatch, type Interval, type KvEvent, type KvEvents } from '@conclave/machine-kv'
 import type { Cluster } from './cluster.ts'
 import type { Connection } from './connection.ts'
 import { Aborted, ClientClosed, Compacted, Refused } from './errors.ts'
@@ -89,7 +89,12 @@ export class Watcher implements AsyncIterableIterator<KvEvent, undefined> {
   }
 
   #received(bytes: Uint8Array): void {
-    const told = decodeEvents(bytes)
+    let told: KvEvents
+    try {
+      told = decodeEvents(bytes)
+    } catch (error) {
+      return this.fail(error as MalformedBytes)
+    }
     if (told.type === 'compacted') return this.fail(new Compacted(told.oldest))
     this.#failures = 0
     for (const event of told.events) {

@@ -29,6 +29,19 @@ const limits = {
 } as const
 const commandOverhead = 13
 
+/** Whether the one command of a block was applied. */
+const isApplied = (replies: Uint8Array): boolean => {
+  let applied = false
+  try {
+    visitReplies(replies, (_serial, status) => {
+      applied = status === replyStatus.applied
+    })
+  } catch {
+    // A reply that does not parse is no reply: the caller asks again.
+  }
+  return applied
+}
+
 export interface WritesInit {
   readonly cluster: Cluster
   readonly clock: ClientClock
@@ -334,12 +347,7 @@ export class Writes {
     const open = { serial: 0, machine: sessionsMachine, bytes: Uint8Array.of(sessionCommands.open) }
     connection.submit(encodeBlock(session.id, 0, [open]), (result) => {
       if (session.state !== 'opening') return
-      let opened = false
-      if (result.type === 'replies') {
-        visitReplies(result.replies, (_serial, status) => {
-          opened = status === replyStatus.applied
-        })
-      }
+      const opened = result.type === 'replies' && isApplied(result.replies)
       session.state = opened ? 'open' : 'closed'
       if (opened) {
         this.#failures = 0
