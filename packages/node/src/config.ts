@@ -1,0 +1,178 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import type { EngineFactory, Logger, Timing } from '@conclave/interface'
+import { parse as parseYaml } from 'yaml'
+import { z } from 'zod'
+import { InvalidConfig } from './errors.ts'
+
+/** Engines that come with this package, by name. Anything else is passed as an `EngineFactory`. */
+export const engineNames = ['raft'] as const
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** `lan`: heartbeats each 50 ms, elections after 300 to 600 ms. `wan`: five times as patient. */
+export const profiles: Readonly<Record<'lan' | 'wan', Timing>> = {
+  lan: { heartbeatTicks: 5, electionTicks: 30, tickMillis: 10 },
+  wan: { heartbeatTicks: 25, electionTicks: 150, tickMillis: 10 },
+}
+
+const units: Readonly<Record<string, number>> = { '': 1, B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
+
+/** `65536`, `64KiB`, `1.5 MiB`. Undefined if it is no size. */
+export const parseSize = (text: string): number | undefined => {
+  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?) ?(B|KiB|MiB|GiB)?$/.exec(text) ?? []
+  const factor = units[unit]
+  return digits === undefined || factor === undefined ? undefined : Math.round(Number(digits) * factor)
+}
+
+const size = (least: number) =>
+  z.union([z.number(), z.string()], 'a size in bytes, such as 65536, 64KiB or 64MiB').transform((value, context) => {
+    const bytes = typeof value === 'number' ? value : parseSize(value)
+    if (bytes !== undefined && Number.isSafeInteger(bytes) && bytes >= least) return bytes
+    context.addIssue(`a size of at least ${least} bytes, such as 65536, 64KiB or 64MiB`)
+    return z.NEVER
+  })
+
+const address = z
+  .string()
+  .regex(/^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d{1,5}$/, 'a multiaddr such as /ip4/192.168.1.10/tcp/7400')
+const memberAddress = z
+  .string()
+  .regex(
+    /^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d{1,5}\/p2p\/[1-9A-HJ-NP-Za-km-z]{30,64}$/,
+    'a multiaddr with a peer id, such as /ip4/192.168.1.10/tcp/7400/p2p/12D3KooW…: `conclave init` prints it',
+  )
+const oneOrMore = <Schema extends z.ZodType>(schema: Schema) =>
+  z.union([schema.transform((value) => [value]), z.array(schema).min(1)])
+const nodeName = z.string().regex(/^[0-9a-zA-Z._-]{1,63}$/, '1 to 63 characters of 0-9 a-z A-Z . _ -')
+
+/** What a node's configuration file may say; YAML or JSON. Relative `data` is relative to the file. */
+export const nodeFileSchema = z.strictObject({
+  name: nodeName,
+  cluster: nodeName.default('conclave'),
+  data: z.string().min(1),
+  listen: oneOrMore(address),
+  members: z
+    .record(nodeName, oneOrMore(memberAddress))
+    .refine((members) => Object.keys(members).length >= 1 && Object.keys(members).length <= 31, '1 to 31 members')
+    .optional(),
+  engine: z.enum(engineNames).default('raft'),
+  profile: z.enum(['lan', 'wan']).default('lan'),
+  durability: z.enum(['disk', 'memory']).default('disk'),
+  snapshotBytes: size(4096).default(64 * 1024 ** 2),
+  tailBytes: size(0).default(16 * 1024 ** 2),
+  insecureClients: z.boolean().default(false),
+  log: z.enum(logLevels).default('info'),
+})
+export type NodeFile = z.output<typeof nodeFileSchema>
+
+/** A node: who it is, where it listens, who its peers are. */
+export interface NodeConfig {
+  /** 1 to 63 characters of `[0-9a-zA-Z._-]`; a key of `members`. */
+  readonly name: string
+  /** The cluster's name; nodes and clients of another cluster are refused. Default `conclave`. */
+  readonly cluster?: string
+  /** The directory of the identity key and the journal. Made if it is not there. One process at a time. */
+  readonly data: string
+  /** Multiaddrs; port 0 takes a free one. */
+  readonly listen: string | readonly string[]
+  /**
+   * The founders, this node included: name → multiaddr(s) with `/p2p/ID`. The same names and ids on every node; addresses may change.
+   * Default: this node alone.
+   */
+  readonly members?: Readonly<Record<string, string | readonly string[]>>
+  /** A name of `engineNames`, or the factory of any engine package. Default `raft`. */
+  readonly engine?: (typeof engineNames)[number] | EngineFactory
+  /** Timing. Default `lan`. */
+  readonly profile?: 'lan' | 'wan'
+  /** `memory` forgets everything at exit: for tests only. Default `disk`. */
+  readonly durability?: 'disk' | 'memory'
+  /** Bytes of log after which a snapshot is taken: a number, or text such as `64MiB`. Default 64 MiB. */
+  readonly snapshotBytes?: number | string
+  /** Bytes of decided log kept in memory for slower peers; one that needs an older entry gets a snapshot. Default 16 MiB. */
+  readonly tailBytes?: number | string
+  /** Serve clients although the node listens beyond loopback, where anyone who reaches the port may read and write. Default false. */
+  readonly insecureClients?: boolean
+  /** Default: no output. pino's logger fits. */
+  readonly logger?: Logger
+}
+
+/** A checked configuration. */
+export interface ResolvedConfig extends Omit<NodeFile, 'engine' | 'log'> {
+  readonly engine: (typeof engineNames)[number] | EngineFactory
+}
+
+const nearest = (key: string, allowed: readonly string[]): string | undefined =>
+  allowed.find((other) => other.toLowerCase().startsWith(key.toLowerCase().slice(0, 3)))
+
+const describe = (issue: z.core.$ZodIssue, allowedKeys: readonly string[]): string[] => {
+  const at = issue.path.length === 0 ? '' : `${issue.path.join('.')}: `
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => {
+        const like = nearest(key, allowedKeys)
+        return `${at}unknown key "${key}"${like === undefined ? '' : ` (did you mean "${like}"?)`}; allowed are ${allowedKeys.join(', ')}`
+      })
+    case 'invalid_value':
+      return [`${at}must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`]
+    case 'invalid_type':
+      return [`${at}${issue.input === undefined ? 'is missing: ' : ''}expected ${issue.expected}`]
+    case 'invalid_union': {
+      const inner = issue.errors.flat().filter((other) => other.code !== 'invalid_type')
+      const best = inner[0]
+      if (best !== undefined) return describe({ ...best, path: [...issue.path, ...best.path] }, allowedKeys)
+      return [
+        `${at}${issue.message.startsWith('Invalid') ? 'has the wrong type, or is missing' : `must be ${issue.message}`}`,
+      ]
+    }
+    case 'invalid_key':
+      return issue.issues.flatMap((inner) => describe({ ...inner, path: issue.path }, allowedKeys))
+    default:
+      return [`${at}must be ${issue.message}`]
+  }
+}
+
+const check = (value: unknown, source: string): NodeFile => {
+  const result = nodeFileSchema.safeParse(value, { reportInput: true })
+  if (!result.success) {
+    const keys = Object.keys(nodeFileSchema.shape)
+    throw new InvalidConfig(
+      source,
+      result.error.issues.flatMap((issue) => describe(issue, keys)),
+    )
+  }
+  const file = result.data
+  if (file.members !== undefined && file.members[file.name] === undefined) {
+    const names = Object.keys(file.members).join(', ')
+    throw new InvalidConfig(source, [`members: must hold this node itself, "${file.name}"; it has ${names}`])
+  }
+  return file
+}
+
+/**
+ * Checks a configuration and fills in the defaults.
+ * @throws InvalidConfig with one sentence per problem.
+ */
+export const resolveConfig = (config: NodeConfig): ResolvedConfig => {
+  const { engine = 'raft', logger: _, ...rest } = config
+  const { log: __, ...checked } = check(
+    { ...rest, ...(typeof engine === 'string' ? { engine } : {}) },
+    'the configuration',
+  )
+  return { ...checked, data: resolve(checked.data), engine }
+}
+
+/**
+ * Reads and checks a configuration file, YAML or JSON.
+ * @throws InvalidConfig if it cannot be read, does not parse or does not hold.
+ */
+export const loadConfig = async (file: string): Promise<NodeFile> => {
+  let value: unknown
+  try {
+    value = parseYaml(await readFile(file, 'utf8'))
+  } catch (error) {
+    throw new InvalidConfig(file, [error instanceof Error ? error.message : String(error)])
+  }
+  const checked = check(value, file)
+  return { ...checked, data: resolve(dirname(resolve(file)), checked.data) }
+}

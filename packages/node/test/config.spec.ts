@@ -1,0 +1,107 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { loadConfig, parseSize, resolveConfig } from '../src/config.ts'
+import { InvalidConfig } from '../src/errors.ts'
+
+const id = '12D3KooWMSRKMNyuuzRBRmdsqBFnd7BkS5bdkUJ1kmTVwhLn9qr4'
+const good = {
+  name: 'n1',
+  data: '/tmp/n1',
+  listen: '/ip4/127.0.0.1/tcp/0',
+  members: { n1: `/ip4/127.0.0.1/tcp/7400/p2p/${id}` },
+}
+
+const problemsOf = (config: unknown): readonly string[] => {
+  try {
+    resolveConfig(config as Parameters<typeof resolveConfig>[0])
+  } catch (error) {
+    expect(error).toBeInstanceOf(InvalidConfig)
+    return (error as InvalidConfig).problems
+  }
+  return []
+}
+
+describe('a configuration', () => {
+  test('gets its defaults', () => {
+    expect(resolveConfig(good)).toMatchObject({
+      cluster: 'conclave',
+      engine: 'raft',
+      profile: 'lan',
+      durability: 'disk',
+      snapshotBytes: 64 * 1024 * 1024,
+      insecureClients: false,
+      listen: ['/ip4/127.0.0.1/tcp/0'],
+    })
+  })
+
+  test('with a wrong key names the key, what was meant, and the allowed ones', () => {
+    const [problem = ''] = problemsOf({ ...good, listn: 'x' })
+    expect(problem).toContain('unknown key "listn" (did you mean "listen"?)')
+    expect(problem).toContain('members, engine, profile')
+  })
+
+  test('with a wrong value names the key and the allowed values', () => {
+    expect(problemsOf({ ...good, engine: 'rft' })).toEqual(['engine: must be one of "raft"'])
+    expect(problemsOf({ ...good, durability: 'maybe' })).toEqual(['durability: must be one of "disk", "memory"'])
+    expect(problemsOf({ ...good, snapshotBytes: 'big' })[0]).toContain('snapshotBytes: must be a size')
+  })
+
+  test('with a missing key says so', () => {
+    const { data: _, ...without } = good
+    expect(problemsOf(without)).toEqual(['data: is missing: expected string'])
+  })
+
+  test('names every problem at once', () => {
+    expect(problemsOf({ ...good, listen: 'here', name: 'a b' })).toHaveLength(2)
+  })
+
+  test('needs member addresses that carry an id', () => {
+    expect(problemsOf({ ...good, members: { n1: '/ip4/127.0.0.1/tcp/7400' } })[0]).toContain(
+      'members.n1: must be a multiaddr with a peer id',
+    )
+  })
+
+  test('must have the node itself among its members', () => {
+    expect(problemsOf({ ...good, name: 'n2' })).toEqual(['members: must hold this node itself, "n2"; it has n1'])
+  })
+
+  test('without members is that of a node alone', () => {
+    const { members: _, ...alone } = good
+    expect(resolveConfig(alone).members).toBeUndefined()
+  })
+})
+
+describe('a configuration file', () => {
+  let directory = ''
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'conclave-config-'))
+  })
+  afterEach(() => rm(directory, { recursive: true, force: true }))
+
+  test.each([
+    ['node.yaml', `name: n1\ndata: data\nlisten: /ip4/127.0.0.1/tcp/0\nsnapshotBytes: 64KiB\n`],
+    ['node.json', JSON.stringify({ name: 'n1', data: 'data', listen: ['/ip4/127.0.0.1/tcp/0'], snapshotBytes: 65536 })],
+  ])('%s is read, and its data directory is relative to it', async (name, text) => {
+    const file = join(directory, name)
+    await writeFile(file, text)
+    expect(await loadConfig(file)).toMatchObject({ data: join(directory, 'data'), snapshotBytes: 65_536 })
+  })
+
+  test('that is not there, or does not parse, is named', async () => {
+    await expect(loadConfig(join(directory, 'none.yaml'))).rejects.toThrow('none.yaml')
+    await writeFile(join(directory, 'bad.yaml'), 'a: [')
+    await expect(loadConfig(join(directory, 'bad.yaml'))).rejects.toThrow('bad.yaml')
+  })
+})
+
+test('sizes have units', () => {
+  expect([parseSize('12'), parseSize('1KiB'), parseSize('1.5 MiB'), parseSize('1 kb'), parseSize('')]).toEqual([
+    12,
+    1024,
+    1_572_864,
+    undefined,
+    undefined,
+  ])
+})
