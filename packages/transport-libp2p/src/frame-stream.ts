@@ -80,7 +80,8 @@ export class FramedBytes implements FrameStream {
   readonly #queueBytes: number
   readonly #cutter: FrameCutter
   #listener: FrameListener | undefined
-  #queue: Queued[] = []
+  /** What was sent is let go of at once; the array itself is cut when half of it is empty. */
+  #queue: (Queued | undefined)[] = []
   #head = 0
   #queuedBytes = 0
   #scheduled = false
@@ -187,7 +188,10 @@ export class FramedBytes implements FrameStream {
     } else if (to > 1024 && to * 2 > this.#queue.length) {
       this.#queue = this.#queue.slice(to)
       this.#head = 0
-    } else this.#head = to
+    } else {
+      this.#queue.fill(undefined, from, to)
+      this.#head = to
+    }
     return frame
   }
 

@@ -29,7 +29,12 @@ const u32At = (from: Uint8Array, at: number): number =>
   ((from[at] ?? 0) | ((from[at + 1] ?? 0) << 8) | ((from[at + 2] ?? 0) << 16) | ((from[at + 3] ?? 0) << 24)) >>> 0
 
 /** One frame with `messages[from..to)`, whose `bytes` sum up to `content`: one array, so that it is encrypted and written at once. */
-export const encodeFrame = (messages: readonly Queued[], from: number, to: number, content: number): Uint8Array => {
+export const encodeFrame = (
+  messages: readonly (Queued | undefined)[],
+  from: number,
+  to: number,
+  content: number,
+): Uint8Array => {
   const frame = Buffer.allocUnsafe(lengthBytes + content)
   putU32(frame, 0, content)
   let at = lengthBytes
