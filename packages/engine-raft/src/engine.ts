@@ -18,7 +18,7 @@ import { advanceCommit, replicate } from './replication.ts'
 import { becomeFollower, electionTicks, heardLeader } from './roles/follow.ts'
 import { leaderLinkDown, stepFollower, tickFollower } from './roles/follower.ts'
 import { peerChanged, propose, stepLeader, tickLeader } from './roles/leader.ts'
-import { installReceived, judgeOffer, nameCaptured, neededByTransfers, refuseStale, snapshotSent } from './snapshot.ts'
+import { installReceived, judgeOffer, nameCaptured, neededByPeers, refuseStale, snapshotSent } from './snapshot.ts'
 import { epochOf, RaftState } from './state.ts'
 
 /** One Raft server. See the package's documentation. */
@@ -85,7 +85,7 @@ export class RaftEngine implements Engine {
     if (raft.role.type === 'leader') {
       beginReadRound(raft, raft.role)
       replicate(raft, raft.role)
-      raft.evictTail(neededByTransfers(raft.role))
+      raft.evictTail(neededByPeers(raft.role))
     } else raft.evictTail(Number.POSITIVE_INFINITY)
     return raft.drain()
   }
@@ -113,7 +113,7 @@ const detail = (raft: RaftState): Status['detail'] => {
     term: raft.term,
     votedFor: raft.vote ?? '',
     tailFrom: raft.log.base + 1,
-    tailBytes: raft.log.bytes,
+    tailBytes: raft.tailBytes,
     durable: raft.stable.position,
   }
   if (raft.role.type !== 'leader') return figures

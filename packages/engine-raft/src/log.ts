@@ -6,12 +6,11 @@ import type { Entry, Term } from './entry.ts'
  * or in the journal only.
  */
 export class RaftLog {
-  #entries: Entry[] = []
-  /** Entries before this index of `#entries` are evicted; they are cut off in bulk, since a shift costs a pass over the array. */
+  #entries: (Entry | undefined)[] = []
+  /** Entries before this index of `#entries` are evicted; their places are cut off in bulk, since a shift costs a pass over the array. */
   #head = 0
   #base: number
   #baseTerm: Term
-  #bytes = 0
   /** Where each term begins, from the last snapshot on: what is left to know of evicted entries when a snapshot of them is named. */
   #termStarts: { readonly at: number; readonly term: Term }[]
 
@@ -30,10 +29,6 @@ export class RaftLog {
   }
   get lastTerm(): Term {
     return this.#entries.length === this.#head ? this.#baseTerm : this.#at(this.last).term
-  }
-  /** Bytes of the entries in memory. */
-  get bytes(): number {
-    return this.#bytes
   }
 
   #at(position: number): Entry {
@@ -61,15 +56,13 @@ export class RaftLog {
     assert(entry.term >= this.lastTerm, `an entry of term ${entry.term} after one of term ${this.lastTerm}`)
     if (entry.term > this.lastTerm) this.#termStarts.push({ at: this.last + 1, term: entry.term })
     this.#entries.push(entry)
-    this.#bytes += entry.size
     return this.last
   }
 
   /** Forgets every entry from `position` up. */
   truncateFrom(position: number): void {
     assert(position > this.#base, `truncation at ${position} reaches below the tail, which begins after ${this.#base}`)
-    const cut = this.#entries.splice(this.#head + position - this.#base - 1)
-    for (const entry of cut) this.#bytes -= entry.size
+    this.#entries.length = Math.min(this.#entries.length, this.#head + position - this.#base - 1)
     while ((this.#termStarts.at(-1)?.at ?? 0) >= position) this.#termStarts.pop()
   }
 
@@ -90,8 +83,9 @@ export class RaftLog {
   evictTo(position: number): void {
     if (position <= this.#base) return
     this.#baseTerm = this.#at(position).term
-    for (let at = this.#base + 1; at <= position; at++) this.#bytes -= this.#at(at).size
-    this.#head += position - this.#base
+    const head = this.#head + position - this.#base
+    this.#entries.fill(undefined, this.#head, head)
+    this.#head = head
     this.#base = position
     if (this.#head > 1024 && this.#head * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head)
@@ -103,7 +97,6 @@ export class RaftLog {
   reset(base: number, baseTerm: Term): void {
     this.#entries = []
     this.#head = 0
-    this.#bytes = 0
     this.#base = base
     this.#baseTerm = baseTerm
     this.#termStarts = [{ at: base, term: baseTerm }]

@@ -18,6 +18,8 @@ export interface Progress {
   /** Position and id of the snapshot that is being sent, or was sent last. */
   snapshot: number
   transfer: SnapshotId | undefined
+  /** Entries above this position stay in memory for the peer, which catches up by a snapshot; infinite if it does not. */
+  keep: number
   /** Ticks before another snapshot is asked for or sent. */
   snapshotIn: number
   /** Heard since the last quorum check. */
@@ -38,6 +40,7 @@ export const startProgress = (next: number): Progress => ({
   stalledTicks: 0,
   snapshot: 0,
   transfer: undefined,
+  keep: Number.POSITIVE_INFINITY,
   snapshotIn: 0,
   active: true,
   round: 0,

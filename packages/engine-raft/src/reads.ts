@@ -78,6 +78,9 @@ export const cancelRead = (role: LeaderRole, id: RequestId): void => {
 /** Check-quorum (dissertation, section 6.2): whether a quorum was heard since the last check. Begins the next period. */
 export const quorumWasHeard = (raft: RaftState, role: LeaderRole): boolean => {
   const heard = voteResult(raft.quorum, (id) => id === raft.self || role.progress.get(id)?.active === true)
-  for (const progress of role.progress.values()) progress.active = false
+  for (const progress of role.progress.values()) {
+    if (!progress.active && progress.state !== 'snapshot') progress.keep = Number.POSITIVE_INFINITY // it is gone
+    progress.active = false
+  }
   return heard === 'won'
 }

@@ -133,6 +133,7 @@ export const receiveAppendReply = (raft: RaftState, role: LeaderRole, from: Node
 const onMatch = (raft: RaftState, role: LeaderRole, progress: Progress, match: number): void => {
   if (match > raft.log.last) return // no honest follower of this term has more than its leader
   const news = acknowledged(progress, match)
+  if (progress.keep <= match) progress.keep = match < raft.commit ? match : Number.POSITIVE_INFINITY
   if (progress.state === 'snapshot') {
     if (match >= progress.snapshot || match >= raft.log.base) probeFrom(progress, match + 1)
     else return

@@ -28,12 +28,14 @@ export const sendSnapshotTo = (raft: RaftState, id: NodeId, progress: Progress):
   if (progress.snapshotIn > 0 || !progress.active) return
   if (snapshot === undefined || snapshot.position < raft.log.base) {
     raft.askForCapture()
+    progress.keep = raft.log.base // or the snapshot might be too old again by the time it is there
     progress.snapshotIn = retryTicks
     return
   }
   progress.state = 'snapshot'
   progress.snapshot = snapshot.position
   progress.transfer = snapshot.id
+  progress.keep = snapshot.position
   forgetInflight(progress) // or it would count as stalled
   const { position, lastTerm, membership } = snapshot
   raft.sendSnapshot(id, snapshot.id, encodeSnapshotHeader({ term: raft.term, position, lastTerm, membership }))
@@ -50,11 +52,10 @@ export const snapshotSent = (role: LeaderRole, to: NodeId, id: SnapshotId, ok: b
   progress.snapshotIn = retryTicks
 }
 
-/** The lowest position that peers will need after the snapshots that are on their way to them. */
-export const neededByTransfers = (role: LeaderRole): number => {
+/** Entries above this position are needed by peers that catch up by a snapshot: while it is made and sent, and until they are up to date. */
+export const neededByPeers = (role: LeaderRole): number => {
   let least = Number.POSITIVE_INFINITY
-  for (const progress of role.progress.values())
-    if (progress.state === 'snapshot') least = Math.min(least, progress.snapshot)
+  for (const { keep } of role.progress.values()) least = Math.min(least, keep)
   return least
 }
 

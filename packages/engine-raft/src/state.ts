@@ -83,6 +83,8 @@ export class RaftState {
   leader: NodeId | undefined
   /** commitIndex. */
   commit: number
+  /** Bytes of the decided entries in memory. */
+  tailBytes = 0
   membership: Membership
   quorum: Quorum
   snapshot: NamedSnapshot | undefined
@@ -187,6 +189,7 @@ export class RaftState {
     if (this.log.last > this.commit) this.#out.ops.push({ type: 'truncateFrom', slot: slot(this.commit + 1) })
     this.stable.reset()
     this.log.reset(snapshot.position, snapshot.lastTerm)
+    this.tailBytes = 0
     this.nameSnapshot(snapshot, header)
     this.commit = snapshot.position
     this.#out.decide = []
@@ -228,20 +231,23 @@ export class RaftState {
 
   /** Advances commitIndex and hands over what became decided. Never goes back. */
   commitTo(to: number): void {
-    for (let at = this.commit + 1; at <= to; at++) this.#out.decide.push(decided(at, this.log.entry(at)))
+    for (let at = this.commit + 1; at <= to; at++) {
+      const entry = this.log.entry(at)
+      this.#out.decide.push(decided(at, entry))
+      this.tailBytes += entry.size
+    }
     this.commit = Math.max(this.commit, to)
   }
 
   /** Drops decided entries from memory beyond the tail's bound, but not above `keep` unless the bound is exceeded eightfold. */
   evictTail(keep: number): void {
     const { log, limits } = this
-    let excess = log.bytes - limits.tailBytes
-    if (excess <= 0) return
-    const floor = log.bytes > limits.tailBytes * 8 ? this.commit : Math.min(this.commit, keep)
+    if (this.tailBytes <= limits.tailBytes) return
+    const floor = this.tailBytes > limits.tailBytes * 8 ? this.commit : Math.min(this.commit, keep)
     let to = log.base
-    while (to < floor && excess > 0) {
+    while (to < floor && this.tailBytes > limits.tailBytes) {
       to++
-      excess -= log.entry(to).size
+      this.tailBytes -= log.entry(to).size
     }
     log.evictTo(to)
   }

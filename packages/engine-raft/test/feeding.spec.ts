@@ -1,12 +1,9 @@
 /** What a leader sends to a peer that is slow, gone, hung or far behind: enough to bring it back, and little more. */
-import { concatChunks, type EngineLimits, type Input, nodeId, type Position } from '@conclave/interface'
+import { type EngineLimits, type Input, nodeId, type Position } from '@conclave/interface'
 import { describe, expect, it } from 'vitest'
-import type { Term } from '../src/entry.ts'
-import { encodeMessage, type Message } from '../src/messages.ts'
-import { limits, propose, type Server, Servers, snapshotId } from './servers.ts'
+import { propose, type Server, Servers, snapshotId } from './servers.ts'
 
 const n1 = nodeId('n1')
-const n2 = nodeId('n2')
 const n3 = nodeId('n3')
 const small: EngineLimits = { messageBytes: 1 << 16, inflightBytes: 1 << 16, undecidedBytes: 1 << 20, tailBytes: 1_000 }
 const captured = (position: number) =>
@@ -80,14 +77,12 @@ describe('snapshot transfers', () => {
     leader.turn(ended('s31', true))
     servers.settle() // the probe comes too early and is rejected
     expect(sentSnapshots(leader)).toHaveLength(1)
-    servers
-      .at(3)
-      .turn({
-        type: 'snapshotReceived',
-        from: n1,
-        id: snapshotId('r'),
-        header: sentSnapshots(leader)[0]?.header ?? new Uint8Array(),
-      })
+    servers.at(3).turn({
+      type: 'snapshotReceived',
+      from: n1,
+      id: snapshotId('r'),
+      header: sentSnapshots(leader)[0]?.header ?? new Uint8Array(),
+    })
     servers.settle()
     rounds(servers, 40)
     expect(sentSnapshots(leader)).toHaveLength(1)
