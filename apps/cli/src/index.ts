@@ -1,2 +1,33 @@
+import { Down } from './commands/down.ts'
+import { Init } from './commands/init.ts'
+import { KvDel } from './commands/kv/del.ts'
+import { KvGet } from './commands/kv/get.ts'
+import { KvImport } from './commands/kv/import.ts'
+import { KvLs } from './commands/kv/ls.ts'
+import { KvPut } from './commands/kv/put.ts'
+import { KvWatch } from './commands/kv/watch.ts'
+import { Logs } from './commands/logs.ts'
+import { NodeKill, NodePause, NodeRestart, NodeResume } from './commands/node/control.ts'
+import { NodeStart } from './commands/node/start.ts'
+import { Status } from './commands/status.ts'
+import { Up } from './commands/up.ts'
+
 /** Every command, by its id. */
-export const COMMANDS = {}
+export const COMMANDS = {
+  up: Up,
+  down: Down,
+  status: Status,
+  logs: Logs,
+  init: Init,
+  'node:start': NodeStart,
+  'node:kill': NodeKill,
+  'node:pause': NodePause,
+  'node:resume': NodeResume,
+  'node:restart': NodeRestart,
+  'kv:put': KvPut,
+  'kv:get': KvGet,
+  'kv:del': KvDel,
+  'kv:ls': KvLs,
+  'kv:watch': KvWatch,
+  'kv:import': KvImport,
+}

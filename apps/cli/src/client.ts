@@ -1,0 +1,68 @@
+import type { Client } from '@conclave/client'
+import { Flags } from '@oclif/core'
+import { CommandFailed, exitCodes } from './exit.ts'
+import { addressOf, requireCluster, requireNode } from './local/cluster.ts'
+import { findTarget, type Target, targetFlags } from './target.ts'
+
+export const clientFlags = {
+  ...targetFlags,
+  timeout: Flags.integer({
+    description: 'seconds until a call is given up',
+    default: 10,
+    min: 1,
+    helpValue: 'SECONDS',
+  }),
+}
+
+export const readFlags = {
+  ...clientFlags,
+  local: Flags.boolean({ description: 'read what one node has applied: fast, maybe stale' }),
+  node: Flags.string({
+    description: 'with --local: read from this node of the local cluster',
+    helpValue: 'NAME',
+    dependsOn: ['local'],
+  }),
+}
+
+interface ClientChoice {
+  readonly endpoints?: readonly string[] | undefined
+  readonly data?: string | undefined
+  readonly node?: string | undefined
+  readonly timeout: number
+}
+
+/** A client of the cluster that the flags name. libp2p is loaded here, and not before. */
+export const openClient = async (flags: ClientChoice): Promise<Client> => {
+  const target: Target =
+    flags.node === undefined
+      ? findTarget(flags)
+      : { endpoints: [addressOf(requireNode(requireCluster(flags.data), flags.node))] }
+  const { connect } = await import('@conclave/client')
+  try {
+    return await connect({ endpoints: target.endpoints, timeout: flags.timeout * 1000 })
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'unavailable') throw error
+    throw new CommandFailed(
+      exitCodes.unavailable,
+      'unavailable',
+      error instanceof Error ? error.message : String(error),
+      target.local === undefined
+        ? 'A node that listens beyond loopback serves clients only with --insecure-clients.'
+        : `Start the cluster with: conclave up -d --data ${target.local.directory}`,
+    )
+  }
+}
+
+export const levelOf = (flags: { readonly local: boolean }): 'local' | 'linearizable' =>
+  flags.local ? 'local' : 'linearizable'
+
+/** @throws CommandFailed (2) unless it is a whole number. */
+export const parseRevision = (text: string): bigint => {
+  if (/^\d{1,19}$/.test(text)) return BigInt(text)
+  throw new CommandFailed(
+    exitCodes.usage,
+    'invalid-revision',
+    `"${text}" is no revision`,
+    'Write a whole number; 0 stands for "the key must not exist".',
+  )
+}

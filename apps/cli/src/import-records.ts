@@ -1,0 +1,130 @@
+import type { Kv } from '@conclave/client'
+
+/** A line longer than this is no record: a key and a value at their largest, every character escaped. */
+const maxLine = 8 * 1024 * 1024
+/** What may be under way at a time. */
+const maxInFlight = 2048
+const maxInFlightBytes = 8 * 1024 * 1024
+
+export interface ImportRecord {
+  readonly line: number
+  readonly key: string
+  readonly value: string
+}
+
+/** A line that is no record. */
+export class BadLine extends Error {
+  override readonly name = 'BadLine'
+  readonly line: number
+
+  constructor(line: number, what: string) {
+    super(`line ${line}: ${what}`)
+    this.line = line
+  }
+}
+
+const parseLine = (text: string, line: number): ImportRecord => {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new BadLine(line, `not JSON (${error instanceof Error ? error.message : error})`)
+  }
+  const record = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
+  if (typeof record.key !== 'string' || record.key === '')
+    throw new BadLine(line, 'needs a "key" that is a string and not empty')
+  if (typeof record.value !== 'string') throw new BadLine(line, 'needs a "value" that is a string')
+  return { line, key: record.key, value: record.value }
+}
+
+/** Records from NDJSON, line by line; empty lines are skipped. @throws BadLine. */
+export async function* readRecords(
+  input: AsyncIterable<Uint8Array>,
+  read: (bytes: number) => void = () => {},
+): AsyncGenerator<ImportRecord, void> {
+  const decoder = new TextDecoder()
+  let partial = ''
+  let line = 0
+  for await (const chunk of input) {
+    read(chunk.length)
+    const lines = (partial + decoder.decode(chunk, { stream: true })).split('\n')
+    partial = lines.pop() ?? ''
+    for (const text of lines) {
+      line += 1
+      if (text.trim() !== '') yield parseLine(text, line)
+    }
+    if (partial.length > maxLine) throw new BadLine(line + 1, `longer than ${maxLine} characters`)
+  }
+  partial += decoder.decode()
+  if (partial.trim() !== '') yield parseLine(partial, line + 1)
+}
+
+export interface ImportSummary {
+  /** Acknowledged. */
+  records: number
+  /** Of the acknowledged ones; undefined if there are none. */
+  firstRevision: bigint | undefined
+  lastRevision: bigint | undefined
+}
+
+/**
+ * Writes records as they come, many under way at a time; the client takes them across a change of leader. Keeps going until the first error, then
+ * waits for what is under way.
+ * @returns the error that ended it, if any, and the line at which it stood.
+ */
+export const importRecords = async (
+  kv: Pick<Kv, 'put'>,
+  records: AsyncIterable<ImportRecord>,
+  summary: ImportSummary,
+  timeout: number,
+): Promise<{ readonly error: unknown; readonly line: number | undefined } | undefined> => {
+  let underWay = 0
+  let bytes = 0
+  let wake: () => void = () => {}
+  let failed: { error: unknown; line: number | undefined } | undefined
+  const put = ({ line, key, value }: ImportRecord): void => {
+    const cost = key.length + value.length
+    bytes += cost
+    underWay += 1
+    void kv
+      .put(key, value, { timeout })
+      .then(
+        ({ revision }) => acknowledge(summary, revision),
+        (error: unknown) => {
+          // The first line that failed is where a person looks; later ones usually fail for the same reason.
+          if (failed === undefined || (failed.line ?? 0) > line) failed = { error, line }
+        },
+      )
+      .finally(() => {
+        bytes -= cost
+        underWay -= 1
+        wake()
+      })
+  }
+  const until = async (done: () => boolean): Promise<void> => {
+    while (!done()) {
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+    }
+  }
+  try {
+    for await (const record of records) {
+      if (failed !== undefined) break
+      put(record)
+      if (underWay >= maxInFlight || bytes >= maxInFlightBytes) {
+        await until(() => underWay < maxInFlight && bytes < maxInFlightBytes)
+      }
+    }
+  } catch (error) {
+    failed ??= { error, line: error instanceof BadLine ? error.line : undefined }
+  }
+  await until(() => underWay === 0)
+  return failed
+}
+
+const acknowledge = (summary: ImportSummary, revision: bigint): void => {
+  summary.records += 1
+  if (summary.firstRevision === undefined || revision < summary.firstRevision) summary.firstRevision = revision
+  if (summary.lastRevision === undefined || revision > summary.lastRevision) summary.lastRevision = revision
+}

@@ -1,0 +1,137 @@
+import {
+  clientProtocol,
+  decodeServerMessage,
+  encodeClientMessage,
+  type NodeStatus,
+  protocolVersion,
+} from '@conclave/client/protocol'
+import { createHost, type FrameStream, generateIdentity, type Host } from '@conclave/transport-libp2p'
+import { processesOf } from './local/supervise.ts'
+import type { Target } from './target.ts'
+import type { NodeView } from './view.ts'
+
+/** How long a node has to answer before it is shown as unreachable. */
+const answerMillis = 1500
+
+const idOf = (endpoint: string): string => endpoint.slice(endpoint.lastIndexOf('/p2p/') + '/p2p/'.length)
+
+/** One connection to one node, made when it is needed and again after it broke, that asks for nothing but status. */
+class Probe {
+  readonly #host: Host
+  readonly #endpoint: string
+  readonly #waiting = new Map<number, (json: string) => void>()
+  #stream: FrameStream | undefined
+  #next = 1
+
+  constructor(host: Host, endpoint: string) {
+    this.#host = host
+    this.#endpoint = endpoint
+  }
+
+  async status(): Promise<NodeStatus | undefined> {
+    const signal = AbortSignal.timeout(answerMillis)
+    try {
+      const stream = this.#stream?.open === true ? this.#stream : await this.#dial(signal)
+      return JSON.parse(await this.#ask(stream, signal)) as NodeStatus
+    } catch {
+      this.#stream?.abort(new Error('no answer'))
+      this.#stream = undefined
+      return undefined
+    }
+  }
+
+  async #dial(signal: AbortSignal): Promise<FrameStream> {
+    const stream = await this.#host.dial({ addresses: [this.#endpoint] }, clientProtocol, signal)
+    stream.start({
+      messages: (messages) => {
+        for (const bytes of messages) this.#receive(bytes, stream)
+      },
+      closed: () => {
+        if (this.#stream === stream) this.#stream = undefined
+      },
+    })
+    stream.send(encodeClientMessage({ type: 'hello', version: protocolVersion, features: 0, cluster: '' }))
+    this.#stream = stream
+    return stream
+  }
+
+  #receive(bytes: Uint8Array, stream: FrameStream): void {
+    try {
+      const message = decodeServerMessage(bytes)
+      if (message.type === 'goodbye') stream.abort(new Error(`the node refuses: ${message.reason}`))
+      if (message.type !== 'status') return
+      this.#waiting.get(message.id)?.(message.json)
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  #ask(stream: FrameStream, signal: AbortSignal): Promise<string> {
+    const id = this.#next++
+    return new Promise<string>((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('no answer in time')), { once: true })
+      this.#waiting.set(id, resolve)
+      if (!stream.send(encodeClientMessage({ type: 'status', id }))) reject(new Error('the connection broke'))
+    }).finally(() => this.#waiting.delete(id))
+  }
+}
+
+/** Looks at the nodes of a cluster, again and again. */
+export interface Observer {
+  /** Every node, in a fixed order; one that does not answer within a moment is shown without status. */
+  look(): Promise<NodeView[]>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export const observe = async (target: Target): Promise<Observer> => {
+  const host = await createHost({ identity: await generateIdentity() })
+  const probes = new Map<string, Probe>()
+  const probe = (endpoint: string): Probe => {
+    const known = probes.get(endpoint) ?? new Probe(host, endpoint)
+    probes.set(endpoint, known)
+    return known
+  }
+  return {
+    look: () => (target.local === undefined ? lookRemote(target.endpoints, probe) : lookLocal(target, probe)),
+    [Symbol.asyncDispose]: () => host.close(),
+  }
+}
+
+type Probing = (endpoint: string) => Probe
+
+const lookLocal = async ({ local, endpoints }: Target, probe: Probing): Promise<NodeView[]> => {
+  if (local === undefined) return []
+  return Promise.all(
+    processesOf(local).map(async ({ node, state, record }, at) => {
+      const address = endpoints[at] ?? ''
+      const view = { name: node.name, id: node.id, address, state, ...(record && { pid: record.pid }) }
+      const status = state === 'running' ? await probe(address).status() : undefined
+      return status === undefined ? view : { ...view, status }
+    }),
+  )
+}
+
+/** The endpoints that were given, and the members that they tell of. */
+const lookRemote = async (endpoints: readonly string[], probe: Probing): Promise<NodeView[]> => {
+  const first = await Promise.all(endpoints.map(async (address) => view(address, await probe(address).status())))
+  const seen = new Set(first.map(({ id }) => id))
+  const more: { readonly name: string; readonly address: string }[] = []
+  for (const { status } of first) {
+    for (const { id, name, addresses } of status?.members ?? []) {
+      const [address] = addresses
+      if (seen.has(id) || address === undefined) continue
+      seen.add(id)
+      more.push({ name, address: address.includes('/p2p/') ? address : `${address}/p2p/${id}` })
+    }
+  }
+  const others = await Promise.all(
+    more.map(async ({ name, address }) => ({ ...view(address, await probe(address).status()), name })),
+  )
+  return [...first, ...others].sort((left, right) => left.name.localeCompare(right.name, 'en', { numeric: true }))
+}
+
+const view = (address: string, status: NodeStatus | undefined): NodeView => {
+  const id = idOf(address)
+  if (status === undefined) return { name: id.slice(-8), id, address, state: 'unreachable' }
+  return { name: status.name, id, address, state: 'running', status }
+}

@@ -1,0 +1,120 @@
+import type { NodeStatus } from '@conclave/client/protocol'
+import type { ProcessState } from './local/process.ts'
+
+/** One node as it is seen from here. */
+export interface NodeView {
+  readonly name: string
+  readonly id: string
+  readonly address: string
+  /** Of a local process: what the system says. Of a remote node: whether it answers. */
+  readonly state: ProcessState | 'unreachable'
+  readonly pid?: number
+  readonly status?: NodeStatus
+}
+
+/** The leader: the node that leads under the highest epoch. A deposed one may still believe that it leads. */
+export const leaderOf = (views: readonly NodeView[]): NodeView | undefined => {
+  let leader: NodeView | undefined
+  let highest = -1n
+  for (const view of views) {
+    if (view.status?.leading !== true || view.state === 'paused') continue
+    const epoch = BigInt(view.status.epoch)
+    if (epoch <= highest) continue
+    highest = epoch
+    leader = view
+  }
+  return leader
+}
+
+export const roleOf = (view: NodeView, leader: NodeView | undefined): string => {
+  if (view.status === undefined) return view.state === 'running' ? 'starting' : view.state
+  return view.status.leading && view !== leader ? 'deposed' : view.status.role
+}
+
+/** What `status --json` says. */
+export const viewsJson = (views: readonly NodeView[]): Record<string, unknown> => {
+  const leader = leaderOf(views)
+  return {
+    leader: leader?.name ?? null,
+    nodes: views.map((view) => ({
+      name: view.name,
+      id: view.id,
+      address: view.address,
+      state: view.state,
+      ...(view.pid === undefined ? {} : { pid: view.pid }),
+      role: roleOf(view, leader),
+      ...(view.status === undefined ? {} : { status: view.status }),
+    })),
+  }
+}
+
+export interface Row {
+  readonly cells: readonly string[]
+  readonly style?: 'leader' | 'trouble'
+}
+
+const columns = ['node', 'role', 'term', 'commit', 'applied', 'writes/s', 'address'] as const
+
+const number = (value: unknown): string => (typeof value === 'number' ? String(value) : '-')
+
+/** @param rates writes per second by node name. */
+export const rowsOf = (views: readonly NodeView[], rates: ReadonlyMap<string, number> = new Map()): Row[] => {
+  const leader = leaderOf(views)
+  return views.map((view) => {
+    const { status } = view
+    const rate = rates.get(view.name)
+    const cells = [
+      view.name,
+      roleOf(view, leader),
+      status?.epoch ?? '-',
+      number(status?.decided),
+      number(status?.applied),
+      rate === undefined || status === undefined ? '-' : String(Math.round(rate)),
+      view.address,
+    ]
+    if (status === undefined) return { cells, style: 'trouble' }
+    return view === leader ? { cells, style: 'leader' } : { cells }
+  })
+}
+
+const styles = { leader: '32', trouble: '33' } as const
+const numeric = new Set(['term', 'commit', 'applied', 'writes/s'])
+
+/** Lines of a table; numbers to the right. The address comes last and is shown whole. */
+export const renderTable = (rows: readonly Row[], paint: (style: string, text: string) => string): string[] => {
+  const widths = columns.map((title, at) => Math.max(title.length, ...rows.map((row) => row.cells[at]?.length ?? 0)))
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, at) => {
+        const width = widths[at] ?? 0
+        return numeric.has(columns[at] ?? '') ? cell.padStart(width) : cell.padEnd(width)
+      })
+      .join('  ')
+      .trimEnd()
+  return [
+    paint('1', line(columns)),
+    ...rows.map((row) => (row.style === undefined ? line(row.cells) : paint(styles[row.style], line(row.cells)))),
+  ]
+}
+
+/** Writes per second of every node since the last call, from the count of commands that it has applied. */
+export const rateMeter = (): ((views: readonly NodeView[], now: number) => Map<string, number>) => {
+  const last = new Map<string, { readonly at: number; readonly commands: number }>()
+  return (views, now) => {
+    const rates = new Map<string, number>()
+    for (const { name, status } of views) {
+      const commands = status?.commands
+      const before = last.get(name)
+      if (typeof commands !== 'number') {
+        last.delete(name)
+        continue
+      }
+      // Fewer than before: the node was started anew.
+      if (before !== undefined && now > before.at && commands >= before.commands) {
+        rates.set(name, ((commands - before.commands) * 1000) / (now - before.at))
+      }
+      last.set(name, { at: now, commands })
+    }
+    return rates
+  }
+}
