@@ -23,6 +23,9 @@ export const startElection = (raft: RaftState): void => {
   countPreVotes(raft, role)
 }
 
+/** A voter may, unless its disk has no room for its own vote. */
+export const mayCampaign = (raft: RaftState): boolean => raft.isVoter && raft.disk !== 'full'
+
 const askForVotes = (raft: RaftState, pre: boolean, of: Term): void => {
   const request: Message = { type: 'vote', term: of, pre, last: raft.log.last, lastTerm: raft.log.lastTerm }
   for (const id of votersOf(raft.quorum)) {
@@ -60,7 +63,9 @@ export const ownVotePersisted = (raft: RaftState, role: CandidateRole): void => 
 export const tickCandidate = (raft: RaftState, role: PreCandidateRole | CandidateRole): void => {
   role.electionIn--
   if (role.electionIn > 0) return
-  if (raft.isVoter) startElection(raft)
+  // Its disk does not answer: another campaign would get no further, but raise its term, and depose whoever is elected meanwhile.
+  if (role.type === 'candidate' && !role.votes.has(raft.self)) role.electionIn = electionTicks(raft)
+  else if (mayCampaign(raft)) startElection(raft)
   else becomeFollower(raft, raft.term, undefined)
 }
 
@@ -69,7 +74,7 @@ export const receiveVoteReply = (raft: RaftState, from: NodeId, reply: VoteReply
   if (role.type === 'preCandidate' && reply.pre) {
     // A grant echoes the term that was asked for; one for an earlier round of ours says nothing about this one.
     if (reply.granted && reply.term !== raft.term + 1) return
-    if (!role.votes.has(from)) role.votes.set(from, reply.granted)
+    if (reply.granted || !role.votes.has(from)) role.votes.set(from, reply.granted) // a refusal may be of an earlier round
     countPreVotes(raft, role)
   } else if (role.type === 'candidate' && !reply.pre && reply.term === raft.term) {
     if (!role.votes.has(from)) role.votes.set(from, reply.granted)
@@ -102,6 +107,6 @@ export const judgeVote = (raft: RaftState, from: NodeId, request: VoteRequest): 
     return
   }
   if (raft.vote === undefined) raft.enterTerm(raft.term, from)
-  becomeFollower(raft, raft.term, undefined)
+  if (raft.leader === undefined) becomeFollower(raft, raft.term, undefined) // else it is a doubled request of the leader
   raft.sendDurable(from, { type: 'voteReply', term: raft.term, pre: false, granted: true })
 }

@@ -41,14 +41,18 @@ export const makeEntry = (term: Term, kind: EntryKind, payload: Uint8Array): Ent
   return { term, kind, payload, encoded: [header, payload], size: headerBytes + payload.length }
 }
 
-/** Parses one entry; its payload is a view on `bytes`. @throws MalformedBytes. */
+/** Parses one entry, its payload included unless that is a batch, of which it is a view on `bytes`. @throws MalformedBytes. */
 export const decodeEntry = (bytes: Uint8Array): Entry => {
   const reader = new ByteReader(bytes)
   const entryTerm = term(reader.u53())
   const kind = reader.u8()
   if (kind !== entryKind.batch && kind !== entryKind.reign && kind !== entryKind.members)
     throw new MalformedBytes(`a log entry of kind ${kind}`)
-  return { term: entryTerm, kind, payload: bytes.subarray(headerBytes), encoded: [bytes], size: bytes.length }
+  const payload = bytes.subarray(headerBytes)
+  // Once an entry is in the log it is too late to refuse it.
+  if (kind === entryKind.reign) decodeReign(payload)
+  else if (kind === entryKind.members) decodeMembers(payload)
+  return { term: entryTerm, kind, payload, encoded: [bytes], size: bytes.length }
 }
 
 export const encodeReign = (leader: NodeId): Uint8Array => new ByteWriter().string(leader).take()
@@ -93,6 +97,13 @@ export const readMembership = (reader: ByteReader): Membership => {
   if (leaving > mostMembers) throw new MalformedBytes(`a configuration with ${leaving} outgoing members`)
   for (let i = 0; i < leaving; i++) outgoing.push(readNodeId(reader))
   return outgoing.length === 0 ? { members } : { members, outgoing }
+}
+
+export const decodeMembers = (payload: Uint8Array): Membership => {
+  const reader = new ByteReader(payload)
+  const membership = readMembership(reader)
+  reader.end()
+  return membership
 }
 
 const readMember = (reader: ByteReader): Member => {

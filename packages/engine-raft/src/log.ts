@@ -112,6 +112,7 @@ export class RaftLog {
 
   /** The last position at or below `from` whose term is at most `limit`; never below base. */
   lastAtMost(limit: Term, from: number): number {
+    if (limit === 0) return this.#base
     let at = Math.min(from, this.last)
     while (at > this.#base && (this.term(at) ?? limit) > limit) at--
     return at

@@ -196,5 +196,7 @@ export const decodeSnapshotHeader = (bytes: Uint8Array): SnapshotHeader => {
   }
   reader.end()
   if (header.position === 0) throw new MalformedBytes('a snapshot at position 0')
+  if (header.lastTerm > header.term)
+    throw new MalformedBytes(`a snapshot of term ${header.lastTerm} from a leader of term ${header.term}`)
   return header
 }

@@ -71,17 +71,23 @@ const parse = (raft: RaftState, header: Uint8Array): SnapshotHeader | undefined 
   }
 }
 
-/** Judges an offer before a byte of the body is taken. */
-export const judgeOffer = (raft: RaftState, from: NodeId, bytes: Uint8Array): void => {
-  const header = parse(raft, bytes)
-  if (header === undefined) return raft.answerSnapshot(from, false)
+/** The gate of terms for what comes by another way than `receive`. @returns false if the sender leads no more. */
+const leaderSpeaks = (raft: RaftState, from: NodeId, header: SnapshotHeader): boolean => {
   if (header.term < raft.term) {
-    raft.answerSnapshot(from, false)
-    return refuseStale(raft, from)
+    refuseStale(raft, from)
+    return false
   }
   if (header.term > raft.term) becomeFollower(raft, header.term, from)
   assert(raft.role.type !== 'leader', `${from} leads in term ${raft.term}, which this server leads`)
   heardLeader(raft, from)
+  return true
+}
+
+/** Judges an offer before a byte of the body is taken. */
+export const judgeOffer = (raft: RaftState, from: NodeId, bytes: Uint8Array): void => {
+  const header = parse(raft, bytes)
+  if (header === undefined) return raft.answerSnapshot(from, false)
+  if (!leaderSpeaks(raft, from, header)) return raft.answerSnapshot(from, false)
   const wanted = header.position > raft.commit
   raft.answerSnapshot(from, wanted)
   if (!wanted) raft.sendDurable(from, { type: 'appendReply', term: raft.term, ok: true, match: raft.commit })
@@ -90,8 +96,7 @@ export const judgeOffer = (raft: RaftState, from: NodeId, bytes: Uint8Array): vo
 /** A body is staged. It counts only if it is still ahead of what is committed here. */
 export const installReceived = (raft: RaftState, from: NodeId, id: SnapshotId, bytes: Uint8Array): void => {
   const header = parse(raft, bytes)
-  if (header === undefined) return
-  if (header.term < raft.term) return refuseStale(raft, from)
+  if (header === undefined || !leaderSpeaks(raft, from, header)) return
   const { position, lastTerm, membership } = header
   if (position > raft.commit) {
     // An entry with the same index and term means that the log up to it is the leader's (log matching): keep it and what follows.

@@ -29,16 +29,7 @@ import {
   writeId,
 } from '@conclave/interface'
 import { type Quorum, quorumOf } from '@conclave/quorum'
-import {
-  decodeEntry,
-  decodeReign,
-  type Entry,
-  entryKind,
-  readMembership,
-  readNodeId,
-  type Term,
-  term,
-} from './entry.ts'
+import { decodeEntry, decodeMembers, decodeReign, type Entry, entryKind, readNodeId, type Term, term } from './entry.ts'
 import { RaftLog } from './log.ts'
 import { decodeSnapshotHeader, encodeMessage, type Message } from './messages.ts'
 import type { Role } from './roles/role.ts'
@@ -338,13 +329,6 @@ const decided = (at: number, entry: Entry): Decided => {
     case entryKind.members:
       return { type: 'members', ...where, membership: decodeMembers(entry.payload) }
   }
-}
-
-const decodeMembers = (payload: Uint8Array): Membership => {
-  const reader = new ByteReader(payload)
-  const membership = readMembership(reader)
-  reader.end()
-  return membership
 }
 
 const metaVersion = 1

@@ -1,5 +1,5 @@
 import type { NodeId } from '@conclave/interface'
-import { startElection } from '../election.ts'
+import { mayCampaign, startElection } from '../election.ts'
 import type { Message } from '../messages.ts'
 import { acceptAppend, acceptHeartbeat } from '../replication.ts'
 import type { RaftState } from '../state.ts'
@@ -8,7 +8,7 @@ import type { FollowerRole } from './role.ts'
 
 export const tickFollower = (raft: RaftState, role: FollowerRole): void => {
   role.electionIn--
-  if (role.electionIn <= 0 && raft.isVoter) startElection(raft)
+  if (role.electionIn <= 0 && mayCampaign(raft)) startElection(raft)
   else if (role.electionIn <= 0) role.electionIn = electionTicks(raft)
 }
 
