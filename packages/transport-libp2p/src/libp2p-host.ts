@@ -11,6 +11,7 @@ import { FramedBytes, type FrameLimits, type FrameStream } from './frame-stream.
 import { closedGate, isLoopback } from './gate.ts'
 import { dialable, type Host, type HostInit, hostDefaults, type PeerAddress } from './host.ts'
 import { streamBytes } from './stream-bytes.ts'
+import { tuned, updateWindowLazily, windowBytes } from './tuning.ts'
 
 /** Connections that have not proved their key yet. */
 const maxPending = 512
@@ -47,8 +48,14 @@ export const startLibp2pHost = async (init: HostInit): Promise<Host> => {
     privateKey: privateKeyFromProtobuf(identity.privateKey),
     addresses: { listen: [...listen] },
     transports: [tcp({ inboundSocketInactivityTimeout: never, outboundSocketInactivityTimeout: never })],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ enableKeepAlive: false, maxInboundStreams: 8 })],
+    connectionEncrypters: [tuned(noise())],
+    streamMuxers: [
+      yamux({
+        enableKeepAlive: false,
+        maxInboundStreams: 8,
+        streamOptions: { maxStreamWindowSize: windowBytes, maxReadBufferLength: 2 * windowBytes },
+      }),
+    ],
     connectionMonitor: { enabled: false },
     connectionManager: {
       // Members must get in however many strangers knock: clients are counted by the gate below, not here.
@@ -177,6 +184,7 @@ class Libp2pHost implements Host {
   }
 
   #framed(stream: Stream, connection: Connection, limits: FrameLimits = {}): FrameStream {
+    updateWindowLazily(stream)
     const frameBytes = limits.frameBytes ?? hostDefaults.frameBytes
     const framed = new FramedBytes(
       streamBytes(stream, connection),
