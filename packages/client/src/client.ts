@@ -181,7 +181,7 @@ class ConnectedClient implements Client {
       }
       const late = this.#clock.afterHolding(timeout, () => fail(`no answer within ${timeout} ms`))
       void this.#ask(member.id).then((status) => {
-        if (status === undefined) return fail('no connection')
+        if (status === undefined) return fail(this.#cluster.problem(member.id))
         late()
         resolve({ ...member, reachable: true, status })
       })

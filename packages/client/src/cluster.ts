@@ -95,6 +95,11 @@ export class Cluster implements ConnectionEvents {
     return this.#ready(node)
   }
 
+  /** What went wrong with one node last. */
+  problem(id: NodeId): string {
+    return this.#nodes.get(id)?.error?.message ?? 'no connection'
+  }
+
   /** What went wrong with each node last, for error messages. */
   problems(): string {
     const told = [...this.#nodes.values()].map(
@@ -231,17 +236,19 @@ export class Cluster implements ConnectionEvents {
 
   /** News of an older reign are old; of the same reign they matter if they name the leader for the first time. */
   learned(news: LeaderNews): void {
-    const { epoch, id } = this.#leader
-    const newer = news.epoch > epoch || (news.epoch === epoch && id === undefined && news.id !== undefined)
+    const known = this.#leader
+    const newer =
+      news.epoch > known.epoch || (news.epoch === known.epoch && known.id === undefined && news.id !== undefined)
     if (newer) {
-      this.#leader = news
+      const { epoch, id, addresses } = news
+      this.#leader = id === undefined ? { epoch, addresses } : { epoch, id, addresses }
       if (news.id !== undefined) {
         const node = this.#know(nodeId(news.id), '', news.addresses)
         // A new leader is not made to wait for what it failed to do before.
         node.retry?.()
         node.retry = undefined
       }
-      this.#init.leaderChanged(news)
+      this.#init.leaderChanged(this.#leader)
       this.#init.changed()
     }
     this.maintain()

@@ -1,4 +1,4 @@
-import type { MalformedBytes, Random } from '@conclave/interface'
+import { copyBytes, type MalformedBytes, type Random } from '@conclave/interface'
 import {
   decodeCountReply,
   decodeGetReply,
@@ -197,7 +197,7 @@ export class Kv {
   get(key: string, options?: ReadOptions): Promise<KvEntry | undefined> {
     return this.#read(
       () => ({ type: 'get', key: encodeKey(key) }),
-      (reply) => decodeGetReply(reply.slice()).entry,
+      (reply) => decodeGetReply(copyBytes(reply)).entry,
       options,
     )
   }
@@ -243,7 +243,7 @@ export class Kv {
 
   /**
    * Every write to a key, a prefix, an interval or all, in order, each once, across reconnects and leaders, until the loop is left, `signal` fires or the client is closed.
-   * The iterator throws Compacted if the events that it would tell next are gone; Aborted; ClientClosed.
+   * The iterator throws Compacted if the events that it would tell next are gone; Aborted; Refused.
    * @throws RangeError if a key is out of bounds.
    */
   watch(options: WatchOptions = {}): AsyncIterableIterator<KvEvent, undefined> & AsyncDisposable {

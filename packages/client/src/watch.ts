@@ -1,8 +1,8 @@
-import type { Cancel, MalformedBytes, Random } from '@conclave/interface'
+import { type Cancel, copyBytes, type MalformedBytes, type Random } from '@conclave/interface'
 import { decodeEvents, encodeWatch, type Interval, type KvEvent, type KvEvents } from '@conclave/machine-kv'
 import type { Cluster } from './cluster.ts'
 import type { Connection } from './connection.ts'
-import { Aborted, ClientClosed, Compacted, Refused } from './errors.ts'
+import { Aborted, Compacted, Refused } from './errors.ts'
 import type { WatchEndReason } from './protocol.ts'
 import { backoff, type ClientClock } from './time.ts'
 
@@ -77,7 +77,7 @@ export class Watcher implements AsyncIterableIterator<KvEvent, undefined> {
     this.#source = connection
     this.#stop = connection.watch(machine, encodeWatch({ ...interval, fromRevision, keysOnly }), {
       // Copied, so that an event that is kept does not keep the frame it came in.
-      events: (bytes) => this.#received(bytes.slice()),
+      events: (bytes) => this.#received(copyBytes(bytes)),
       ended: (reason) => this.#cut(reason),
     })
   }
@@ -174,8 +174,9 @@ export class Watcher implements AsyncIterableIterator<KvEvent, undefined> {
     this.#init.ended(this)
   }
 
+  /** The client is closed, which is no error: the loop ends. */
   close(): void {
-    this.fail(new ClientClosed(true))
+    this.#end()
   }
 
   [Symbol.asyncIterator](): this {

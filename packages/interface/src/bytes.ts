@@ -23,6 +23,9 @@ export const concatChunks = (chunks: Chunks): Uint8Array => {
   return whole
 }
 
+/** A copy. Not `slice`: what is typed `Uint8Array` may be a Node `Buffer`, whose `slice` shares memory. */
+export const copyBytes = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
 

@@ -3,6 +3,8 @@
  * (0 to 255) for each byte. Byte strings compare with `<` in byte order, which UTF-16 strings do not, hash well, and cost one byte a character.
  */
 
+import { copyBytes } from '@conclave/interface'
+
 /** Bytes of a key: 1 to this. */
 export const maxKeyBytes = 1024
 /** Bytes of a value: 0 to this. */
@@ -63,7 +65,7 @@ export interface Interval {
 export const prefixInterval = (prefix: Uint8Array): Interval => {
   let length = prefix.length
   while (length > 0 && prefix[length - 1] === 0xff) length--
-  const to = prefix.slice(0, length)
+  const to = copyBytes(prefix.subarray(0, length))
   const last = to[length - 1]
   if (last !== undefined) to[length - 1] = last + 1
   return { from: prefix, to }

@@ -2,7 +2,7 @@
  * The body of a snapshot (docs/formats/kv.md): a header, the entries in key order, the history in order of revision, and the state's hash.
  * Records are packed into frames `length u32 · records`; a frame is closed once it holds 64 KiB, so that the bytes depend on the state alone.
  */
-import { assert, ByteReader, ByteWriter, concatChunks, MalformedBytes } from '@conclave/interface'
+import { assert, ByteReader, ByteWriter, concatChunks, copyBytes, MalformedBytes } from '@conclave/interface'
 import { type Entry, makeEntry } from './entry.ts'
 import { History, type HistoryLimits } from './history.ts'
 import { type ByteString, fromByteString, maxKeyBytes, maxValueBytes, toByteString } from './keys.ts'
@@ -104,7 +104,7 @@ const readEntry = (reader: ByteReader): Entry => {
   const modified = reader.u53()
   const version = reader.u53()
   const key = readKey(reader)
-  const value = reader.bytes(maxValueBytes).slice()
+  const value = copyBytes(reader.bytes(maxValueBytes))
   if (created === 0 || created > modified || version === 0)
     throw new MalformedBytes('impossible revisions in a snapshot')
   return makeEntry(key, value, created, modified, version)

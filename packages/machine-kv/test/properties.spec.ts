@@ -43,8 +43,10 @@ const applyBoth = (machine: StateMachine, model: Model, step: Write): void => {
   const ifRevision = conditionOf(model, step)
   const before = model.entries.get(step.key)?.modified ?? 0n
   const key = encodeKey(step.key)
-  const command =
+  const encoded =
     step.operation === 'put' ? encodePut(key, text.encode(step.value), ifRevision) : encodeDelete(key, ifRevision)
+  // A Buffer, as it comes from a socket: its `slice` shares memory.
+  const command = Buffer.from(encoded)
   const reply = decodeWriteReply(machine.apply(command, context))
   // What was applied must not depend on the command's memory any more.
   command.fill(0xaa)
