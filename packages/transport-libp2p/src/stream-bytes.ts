@@ -16,6 +16,8 @@ export const streamBytes = (stream: Stream, connection: Connection): ByteStream 
     if (alone()) connection.abort(error)
   }
   let closing = false
+  let pausing = false
+  let resuming = false
   /** What was sent is delivered first; a connection that does not close in time is reset. */
   const closeConnection = async (): Promise<void> => {
     closing = true
@@ -51,13 +53,23 @@ export const streamBytes = (stream: Stream, connection: Connection): ByteStream 
           close(error === undefined ? undefined : new LinkFailed(`the link was reset: ${error.message}`)),
         )
     },
-    pause: () => {
-      if (stream.status === 'open') stream.pause()
+    pause() {
+      pausing = true
+      if (!resuming && stream.status === 'open') stream.pause()
     },
-    resume: () => {
-      if (stream.status === 'open') stream.resume()
+    resume() {
+      pausing = false
+      if (stream.status !== 'open') return
+      // What was held is delivered within this call. Should the user pause again on it, yamux must hear of that after it was told to go on.
+      resuming = true
+      stream.resume()
+      resuming = false
+      if (pausing && isOpen(stream)) stream.pause()
     },
     close: closeConnection,
     abort,
   }
 }
+
+/** Asked anew: a stream may end within any call. */
+const isOpen = (stream: Stream): boolean => stream.status === 'open'
