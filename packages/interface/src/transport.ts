@@ -11,6 +11,7 @@ export interface IncomingTransfer {
   accept(): AsyncIterable<Uint8Array>
   /** Confirms to the sender that the body of an accepted transfer is staged: its `transfer` resolves to `accepted`. */
   confirm(): void
+  /** Declines the offer; or, in place of `confirm`, says that an accepted body could not be staged. Harmless when the transfer is over. */
   reject(): void
 }
 
