@@ -295,8 +295,14 @@ export class Writes {
         return
       case replyStatus.refused:
         return write.fail(new Refused('unsupported', `the cluster has no machine number ${write.machine}`))
-      case replyStatus.staleSerial:
       case replyStatus.beyondWindow:
+        // The session's kept replies take all their room: it had no effect now, and may have once those are acknowledged.
+        if (write.attempt !== attempt) return
+        write.attempt = undefined
+        write.refusal = 'overloaded'
+        this.#retries.push(write)
+        return this.#hold()
+      case replyStatus.staleSerial:
         return write.fail(
           new SessionExpired('the cluster does not know this call any more; whether it happened is unknown'),
         )
