@@ -2,7 +2,7 @@
 import { concatChunks, nodeId, type Position } from '@conclave/interface'
 import { describe, expect, it } from 'vitest'
 import { entryKind, makeEntry, type Term } from '../src/entry.ts'
-import { encodeMessage, type Message } from '../src/messages.ts'
+import { encodeMessage, encodeSnapshotHeader, type Message } from '../src/messages.ts'
 import { batches, type Flying, propose, read, Server, Servers, snapshotId } from './servers.ts'
 
 const t = (n: number) => n as Term
@@ -497,6 +497,31 @@ describe('7 snapshots', () => {
     other.turn({ type: 'snapshotReceived', from: n1, id: snapshotId('late'), header })
     expect(other.effects.at(-1)?.restore).toBeUndefined()
     expect(servers.flying.at(-1)?.message).toMatchObject({ type: 'appendReply', ok: true, match: 21 })
+  })
+
+  /** n1 has three entries of term 1 that nobody else has, on disk; then it gets a snapshot at position 2. */
+  const installs = (lastTerm: number) => {
+    const { server } = lone()
+    give(server, 'n2', append(1, 0, 0, [1, 1, 1]))
+    const { membership } = server.status
+    const header = encodeSnapshotHeader({ term: t(3), position: 2, lastTerm: t(lastTerm), membership })
+    server.turn({ type: 'snapshotOffered', from: n2, header })
+    server.turn({ type: 'snapshotReceived', from: n2, id: snapshotId('r'), header })
+    return server
+  }
+
+  it('figure 13: a log that conflicts at the last entry of the snapshot is discarded whole, on disk too', () => {
+    const server = installs(2)
+    expect(server.effects.some((e) => e.restore !== undefined)).toBe(true)
+    expect(server.status).toMatchObject({ decided: 2, last: 2, detail: { durable: 2 } })
+    const { founders } = new Servers(3)
+    expect(new Server(n1, founders, () => {}, server.disk).status).toMatchObject({ decided: 2, last: 2 })
+  })
+
+  it('figure 13: a log that has the last entry of the snapshot is kept with all that follows, and nothing is restored', () => {
+    const server = installs(1)
+    expect(server.effects.some((e) => e.restore !== undefined)).toBe(false)
+    expect(server.status).toMatchObject({ decided: 2, last: 3, snapshot: 0 })
   })
 
   it('a header that does not parse is declined and counted', () => {

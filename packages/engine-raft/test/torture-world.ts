@@ -262,6 +262,8 @@ export class World {
   /** Which side of the partition each server is on. */
   #side = new Map<NodeId, number>()
   readonly #random: Random
+  /** In every second world servers crash far more often, and are back sooner. */
+  readonly #wild: boolean
   #batch = 0
   #staged = 0
   /** Everything that was done, mixed into one number: the same for the same seed. */
@@ -269,6 +271,7 @@ export class World {
 
   constructor({ seed, servers, cheat = 'none' }: WorldInit) {
     this.#random = seededRandom(seed)
+    this.#wild = seed % 2 === 0
     const ids = Array.from({ length: servers }, (_, i) => nodeId(`n${i + 1}`))
     const founders: Membership = { members: ids.map((id) => ({ id, name: id, addresses: [], role: 'voter' })) }
     this.hosts = ids.map((id) => new Host(id, { founders, seed, invariants: this.invariants, cheat }))
@@ -293,7 +296,7 @@ export class World {
     const host = this.#any(this.hosts)
     if (host === undefined) return
     if (dice < 460) this.#deliver()
-    else if (!host.up) dice > 900 && host.restart()
+    else if (!host.up) dice > (this.#wild ? 700 : 900) && host.restart()
     else this.#befall(host, dice)
     this.#collect(host)
     this.fingerprint = (Math.imul(this.fingerprint, 31) + dice + host.status.last * 7 + this.packets.length) | 0
@@ -310,6 +313,7 @@ export class World {
     else if (dice < 983) host.turn({ type: 'disk', state: this.#any(['ok', 'ok', 'slow', 'full']) ?? 'ok' })
     else if (dice < 985) this.#partition()
     else if (dice < 987) this.#crash(host)
+    else if (dice < 994 && this.#wild) this.#crash(host)
     else if (dice < 989) this.tickAll(this.#below(30))
     else this.tickAll(3)
   }

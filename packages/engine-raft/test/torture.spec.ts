@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { type Cheat, Violation, World, type WorldInit } from './torture-world.ts'
 
 const steps = 4_000
-const seeds = 150
+const seeds = 100
 /** Ticks of a healthy cluster within which it must have agreed: several election time-outs, and a snapshot. */
 const calmTicks = 600
 
