@@ -10,11 +10,11 @@ import {
   type Random,
   type SnapshotId,
 } from '@conclave/interface'
-import { type Disk, withoutSync } from './disk.ts'
+import { type Disk, errorCode, withoutSync } from './disk.ts'
 import { GroupWriter, type Pending } from './group-writer.ts'
 import { Health } from './health.ts'
 import { makeDurableDirectory, nextIncarnation, readDirectory, stateOf } from './opening.ts'
-import { checkOp } from './operations.ts'
+import { checkOp, mostWriteBytes } from './operations.ts'
 import type { Records, SegmentLedger } from './records.ts'
 import { SegmentSupply } from './segment-supply.ts'
 import { SnapshotBodies } from './snapshot-bodies.ts'
@@ -131,15 +131,22 @@ export class FileJournal implements Journal {
    * failed read back clean. Only the last group can be such, since each one before it was synced before its successor was written. So it is
    * written anew, in a fresh segment, and synced, before anybody may rely on it.
    */
-  async #copyLast({ last, ledger, useless }: Awaited<ReturnType<typeof readDirectory>>): Promise<void> {
+  async #copyLast({ last, ledger, empty, useless }: Awaited<ReturnType<typeof readDirectory>>): Promise<void> {
     const opened = this.#opened
     assert(opened !== undefined, 'the parts are there')
     const { writer, supply } = opened
     const body = last?.group.body ?? new Uint8Array()
-    const segment = await supply.make(writer.roomFor(body))
+    for (const path of empty) await this.#disk.remove(path)
+    const room = writer.prepareCopy(body)
+    // A full disk does not keep a node from starting, as long as there is room for this one group.
+    const segment = await supply.make(room).catch((error: unknown) => {
+      if (errorCode(error) !== 'ENOSPC') throw error
+      return supply.make(room, 0)
+    })
+    assert(ledger.paths.at(-1) === segment.path, 'the copy goes where the ledger says')
     ledger.resize(segment.path, segment.bytes)
     await new Promise<void>((resolve, reject) => {
-      writer.begin(segment, body, { ops: [], done: (error) => (error === undefined ? resolve() : reject(error)) })
+      writer.writeCopy(segment, (error) => (error === undefined ? resolve() : reject(error)))
     })
     for (const path of useless) await this.#disk.remove(path)
     // What was allocated after it will never be used.
@@ -156,9 +163,10 @@ export class FileJournal implements Journal {
       void (this.#drained ?? Promise.resolve()).then(() => done(failure))
       return
     }
+    let bytes = 0
     let obsolete: SnapshotId | undefined
     for (const op of ops) {
-      checkOp(op)
+      bytes += checkOp(op)
       if (op.type === 'put')
         assert(
           op.slot > this.#compacted,
@@ -171,7 +179,8 @@ export class FileJournal implements Journal {
       if (this.#named !== op.id) obsolete = this.#named
       this.#named = op.id
     }
-    opened.writer.write(obsolete === undefined ? { ops, done } : { ops, done, obsolete })
+    assert(bytes <= mostWriteBytes, `a write has at most ${mostWriteBytes} bytes, got ${bytes}`)
+    opened.writer.write(obsolete === undefined ? { ops, bytes, done } : { ops, bytes, done, obsolete })
   }
 
   #durable(writes: readonly Pending[]): void {
@@ -203,6 +212,7 @@ export class FileJournal implements Journal {
     ledger.drop(dead)
     writer.write({
       ops: [],
+      bytes: 9,
       floor: ledger.first?.index ?? records.floor,
       done: (error) => {
         this.#reclaiming = false

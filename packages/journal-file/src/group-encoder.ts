@@ -129,11 +129,6 @@ export class GroupEncoder {
     if (records.compacted > 0) this.add({ type: 'compactTo', slot: records.compacted })
   }
 
-  /** Operations that are encoded already. */
-  body(bytes: Uint8Array): void {
-    this.#raw(bytes)
-  }
-
   finish(header: GroupHeader): EncodedGroup {
     const length = this.#used - groupHeaderBytes + this.#largeBytes
     assert(length <= mostBodyBytes, `a group of ${length} bytes exceeds ${mostBodyBytes}`)

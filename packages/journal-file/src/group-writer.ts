@@ -3,12 +3,15 @@ import { type Disk, errorCode } from './disk.ts'
 import { encodeMark, groupKind, sectorBytes } from './format.ts'
 import { type EncodedGroup, GroupEncoder } from './group-encoder.ts'
 import type { Health } from './health.ts'
+import { visitOps } from './operations.ts'
 import type { Records, SegmentLedger } from './records.ts'
 import { retryMillis, roomIn, type Segment, type SegmentSupply } from './segment-supply.ts'
 
 /** What waits to be written: a caller's operations, or the journal's own floor. */
 export interface Pending {
   readonly ops: readonly JournalOp[]
+  /** What they take on disk, about. */
+  readonly bytes: number
   readonly floor?: number
   /** The body that nothing names any more once this is durable. */
   readonly obsolete?: SnapshotId
@@ -33,12 +36,6 @@ export interface WriterInit {
   /** A group is durable. Runs after the next one has been started. */
   durable(writes: readonly Pending[]): void
   fail(error: unknown): void
-}
-
-const payloadOf = (write: Pending): number => {
-  let bytes = 0
-  for (const op of write.ops) if (op.type === 'put') for (const chunk of op.bytes) bytes += chunk.length
-  return bytes
 }
 
 /** Group commit: one write in flight, one sync per group; what arrives meanwhile joins the next. */
@@ -78,21 +75,25 @@ export class GroupWriter {
     this.#pump()
   }
 
-  /** The first group of an opening: a copy of the last one found, in a fresh segment. It takes the place of that group in the sequence. */
-  begin(segment: Segment, body: Uint8Array, done: Pending): void {
-    this.#enter(segment)
+  /**
+   * The first group of an opening: a copy of the last one found, for a fresh segment. It takes the place of that group in the sequence.
+   * Its records are those that every segment begins with. @returns the room that it needs.
+   */
+  prepareCopy(body: Uint8Array): number {
+    const { records } = this.#init
     this.#encoder.begin()
-    this.#encoder.records(this.#init.records)
-    this.#encoder.body(body)
-    this.#launch([done])
+    this.#encoder.records(records)
+    visitOps(body, (op) => {
+      if (op.type === 'truncateFrom') this.#encoder.add(op)
+      else if (op.type === 'put' && op.slot > records.compacted) this.#encoder.add({ ...op, bytes: [op.bytes] })
+    })
+    return this.#encoder.size
   }
 
-  /** Room that the copy of `body` needs in its segment. */
-  roomFor(body: Uint8Array): number {
-    this.#encoder.begin()
-    this.#encoder.records(this.#init.records)
-    this.#encoder.body(body)
-    return this.#encoder.size
+  /** Writes what `prepareCopy` prepared. */
+  writeCopy(segment: Segment, done: (error?: Error) => void): void {
+    this.#enter(segment)
+    this.#launch([{ ops: [], bytes: 0, done }])
   }
 
   /** A segment has come for the group that waits. */
@@ -124,7 +125,7 @@ export class GroupWriter {
     let count = 0
     let bytes = 0
     for (const write of this.#queue) {
-      bytes += payloadOf(write)
+      bytes += write.bytes
       if (count > 0 && bytes > mostGatheredBytes) break
       count++
     }

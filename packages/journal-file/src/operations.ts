@@ -3,6 +3,7 @@ import {
   AssertionFailed,
   assert,
   ByteReader,
+  chunksLength,
   type JournalOp,
   MalformedBytes,
   position,
@@ -22,22 +23,25 @@ export type StoredOp =
   | { readonly type: 'put'; readonly slot: Slot; readonly bytes: Uint8Array }
   | { readonly type: 'floor'; readonly index: number }
 
-/** Refuses what may not be written, before anything of it is. @throws AssertionFailed. */
-export const checkOp = (op: JournalOp): void => {
+/** A write has at most so many bytes. Far above what an engine hands over at once; it keeps a group within its own bound. */
+export const mostWriteBytes = 0x1000_0000
+
+/** Refuses what may not be written, before anything of it is, and tells about how many bytes it takes. @throws AssertionFailed. */
+export const checkOp = (op: JournalOp): number => {
   switch (op.type) {
     case 'meta':
       assert(
         op.bytes.length <= mostMetaBytes,
         `a meta record has at most ${mostMetaBytes} bytes, got ${op.bytes.length}`,
       )
-      return
+      return 5 + op.bytes.length
     case 'put':
     case 'truncateFrom':
       assert(Number.isSafeInteger(op.slot) && op.slot >= 1, `a slot is a safe integer from 1 up, got ${op.slot}`)
-      return
+      return op.type === 'put' ? 13 + chunksLength(op.bytes) : 9
     case 'compactTo':
       assert(Number.isSafeInteger(op.slot) && op.slot >= 0, `a slot is a safe integer, got ${op.slot}`)
-      return
+      return 9
     case 'snapshot':
       snapshotId(op.id)
       position(op.position)
@@ -45,7 +49,7 @@ export const checkOp = (op: JournalOp): void => {
         op.header.length <= mostSnapshotHeaderBytes,
         `a snapshot's header has at most ${mostSnapshotHeaderBytes} bytes, got ${op.header.length}`,
       )
-      return
+      return 17 + op.id.length + op.header.length
     default:
       throw new AssertionFailed(`unknown journal operation ${JSON.stringify(op)}`)
   }

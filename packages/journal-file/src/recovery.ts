@@ -17,7 +17,9 @@ export interface Recovered {
   readonly last: { readonly group: DecodedGroup; readonly segment: ReadSegment; readonly end: number } | undefined
   /** The highest opening that left a header. */
   readonly opening: number
-  /** Files that hold nothing once the last group is copied: prepared and never used, cut off, or with nothing live in them. */
+  /** Files in which nothing was ever whole: prepared and not used, or torn in their first group. */
+  readonly empty: readonly string[]
+  /** Files that hold nothing once the last group is copied: replaced by the copy, or with nothing live in them. */
   readonly useless: readonly string[]
 }
 
@@ -162,12 +164,14 @@ export const recover = (
   let opening = 0
   for (const { header } of segments)
     if (header !== undefined) opening = Math.max(opening, openingOf(header.incarnation))
+  const rest = segments.filter((segment) => !kept.has(segment.path))
   return {
     records,
     ledger,
     entries,
     last,
     opening,
-    useless: segments.map((segment) => segment.path).filter((path) => !kept.has(path)),
+    empty: rest.filter((segment) => segment.groups.length === 0).map((segment) => segment.path),
+    useless: rest.filter((segment) => segment.groups.length > 0).map((segment) => segment.path),
   }
 }

@@ -123,10 +123,10 @@ export class SegmentSupply {
     await this.#init.disk.remove(spare.path)
   }
 
-  /** Makes one segment, with room for `bytes` at least. @throws ENOSPC, with nothing left behind. */
-  async make(bytes: number): Promise<Segment> {
-    const { disk, directory, group, incarnation, segmentBytes } = this.#init
-    const index = this.#nextIndex++
+  /** Makes one segment of `segmentBytes`, or more if `bytes` need it. @throws ENOSPC, with nothing left behind. */
+  async make(bytes: number, segmentBytes = this.#init.segmentBytes): Promise<Segment> {
+    const { disk, directory, group, incarnation } = this.#init
+    const index = this.#nextIndex
     const path = join(directory, nameOfSegment(index))
     const size = Math.max(roundUp(segmentBytes), roundUp(bytes) + overhead)
     const file = await disk.create(path)
@@ -141,6 +141,7 @@ export class SegmentSupply {
       await disk.remove(path)
       throw error
     }
+    this.#nextIndex++
     return { index, path, file, bytes: size }
   }
 

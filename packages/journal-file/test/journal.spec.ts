@@ -113,6 +113,36 @@ describe('a journal on a disk', () => {
     expect((await journalOn(disk).open(quiet)).entries).toHaveLength(20)
   })
 
+  test('restarting without a write in between copies no more each time', async () => {
+    const disk = simulatedDisk()
+    const sizes: number[] = []
+    for (let n = 1; n <= 12; n++) {
+      const journal = journalOn(disk)
+      await journal.open(quiet)
+      if (n === 1) await write(journal, meta(new Uint8Array(2000).fill(1)), put(1, text('kept')), put(2, text('x')))
+      await journal.close()
+      sizes.push(journal.stats().bytes)
+    }
+    expect(new Set(sizes.slice(2)).size).toBe(1)
+    const state = await journalOn(disk).open(quiet)
+    expect([state.meta?.length, state.entries.map((entry) => entry.slot)]).toEqual([2000, [1, 2]])
+  })
+
+  test('starts on a full disk, as long as there is room for one group', async () => {
+    const disk = simulatedDisk()
+    const first = journalOn(disk)
+    await first.open(quiet)
+    await write(first, put(1, text('kept')))
+    const next = disk.kill()
+    next.faults.capacity = 8192 + 3000
+    const journal = journalOn(next)
+    expect((await journal.open(quiet)).entries).toHaveLength(1)
+    next.faults.capacity = Number.POSITIVE_INFINITY
+    await write(journal, put(2, new Uint8Array(3000)))
+    await journal.close()
+    expect((await journalOn(next).open(quiet)).entries).toHaveLength(2)
+  })
+
   test('refuses what breaks the contract before anything of it is written', async () => {
     const journal = journalOn(simulatedDisk())
     await journal.open(quiet)
