@@ -2,6 +2,7 @@ import type { Client } from '@conclave/client'
 import { Flags } from '@oclif/core'
 import { CommandFailed, exitCodes } from './exit.ts'
 import { addressOf, requireCluster, requireNode } from './local/cluster.ts'
+import { processesOf } from './local/supervise.ts'
 import { findTarget, type Target, targetFlags } from './target.ts'
 
 export const clientFlags = {
@@ -37,6 +38,14 @@ export const openClient = async (flags: ClientChoice): Promise<Client> => {
     flags.node === undefined
       ? findTarget(flags)
       : { endpoints: [addressOf(requireNode(requireCluster(flags.data), flags.node))] }
+  if (target.local !== undefined && processesOf(target.local).every(({ state }) => state === 'dead')) {
+    throw new CommandFailed(
+      exitCodes.unavailable,
+      'unavailable',
+      `no node of the cluster in ${target.local.directory} is running`,
+      'Start it with: conclave up -d',
+    )
+  }
   const { connect } = await import('@conclave/client')
   try {
     return await connect({ endpoints: target.endpoints, timeout: flags.timeout * 1000 })

@@ -3,6 +3,10 @@ import { type NodeView, renderTable, rowsOf } from './view.ts'
 
 type Paint = (style: string, text: string) => string
 
+/** Columns that a table with peer ids takes. */
+const wide = 122
+const short = (view: NodeView): NodeView => ({ ...view, address: view.address.replace(/\/p2p\/.*/, '') })
+
 /** What `conclave up` shows on a terminal: the table, the last events, and how to talk to the cluster. */
 export const renderScreen = (
   local: LocalCluster,
@@ -10,16 +14,17 @@ export const renderScreen = (
   rates: ReadonlyMap<string, number>,
   events: readonly string[],
   paint: Paint,
+  columns: number,
 ): string[] => [
   `${paint('1', 'Conclave')} · ${local.nodes.length} nodes on ${local.engine} · data in ${local.directory}`,
   '',
-  ...renderTable(rowsOf(views, rates), paint),
+  ...renderTable(rowsOf(columns < wide ? views.map(short) : views, rates), paint),
   '',
   ...events,
   ...(events.length > 0 ? [''] : []),
   paint('2', 'In another terminal:'),
-  '  conclave kv put greeting hello      write, then read it:  conclave kv get greeting',
-  '  conclave node kill n1               see another take over, then:  conclave node restart n1',
+  '  conclave kv put greeting hello    write, then: conclave kv get greeting',
+  '  conclave node kill n1             play with failure, then: conclave node restart n1',
   paint('2', 'Ctrl-C ends the cluster and keeps its data.'),
 ]
 

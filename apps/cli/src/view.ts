@@ -31,8 +31,8 @@ export const roleOf = (view: NodeView, leader: NodeView | undefined): string => 
   return view.status.leading && view !== leader ? 'deposed' : view.status.role
 }
 
-/** What `status --json` says. */
-export const viewsJson = (views: readonly NodeView[]): Record<string, unknown> => {
+/** What `status --json` says; in full with everything that a node says of itself. */
+export const viewsJson = (views: readonly NodeView[], full = false): Record<string, unknown> => {
   const leader = leaderOf(views)
   return {
     leader: leader?.name ?? null,
@@ -43,7 +43,7 @@ export const viewsJson = (views: readonly NodeView[]): Record<string, unknown> =
       state: view.state,
       ...(view.pid === undefined ? {} : { pid: view.pid }),
       role: roleOf(view, leader),
-      ...(view.status === undefined ? {} : { status: view.status }),
+      ...(full && view.status !== undefined ? { status: view.status } : {}),
     })),
   }
 }

@@ -17,7 +17,7 @@ export class Status extends ConclaveCommand {
     const views = await observer.look()
     const leader = leaderOf(views)
     for (const line of renderTable(rowsOf(views), color)) this.log(line)
-    if (leader !== undefined) return viewsJson(views)
+    if (leader !== undefined) return viewsJson(views, true)
     if (!this.jsonEnabled()) {
       const answering = views.filter((view) => view.status !== undefined).length
       throw new CommandFailed(
@@ -30,6 +30,6 @@ export class Status extends ConclaveCommand {
       )
     }
     process.exitCode = exitCodes.unavailable
-    return viewsJson(views)
+    return viewsJson(views, true)
   }
 }

@@ -135,28 +135,31 @@ export class Up extends ConclaveCommand {
 
   private async foreground(local: LocalCluster): Promise<unknown> {
     const signal = endSignal()
-    const owner = recordSupervisor(local.directory)
+    if (processesOf(local).every(({ state }) => state !== 'dead')) {
+      this.log('the cluster is up already; showing it (Ctrl-C leaves it running)')
+      await this.show(local, signal)
+      this.log('the cluster still runs; end it with: conclave down')
+      return undefined
+    }
+    const own = recordSupervisor(local.directory)
     try {
-      const attached = processesOf(local).filter(({ state }) => state !== 'dead')
-      if (attached.length > 0) this.log(`already running: ${attached.map(({ node }) => node.name).join(', ')}`)
-      const followers = local.nodes.map(
-        (node) => new LogFollower(logPath(local, node.name), (line) => this.logLine(node.name, line), undefined),
-      )
-      await withLock(local.directory, async () => startDead(local, owner))
-      const stop = new AbortController()
-      const shown =
-        process.stdout.isTTY && !this.jsonEnabled()
-          ? this.table(local, stop.signal)
-          : this.lines(local, followers, stop.signal)
-      await Promise.race([signal, shown])
-      stop.abort()
-      await shown
+      await withLock(local.directory, async () => startDead(local, own))
+      await this.show(local, signal)
     } finally {
-      await withLock(local.directory, () => stopAll(local))
+      await withLock(local.directory, () => stopAll(local, own))
       removeRecord(upPath(local.directory))
     }
     this.log(`the cluster is down; its data is kept in ${local.directory}`)
     return undefined
+  }
+
+  private async show(local: LocalCluster, signal: Promise<unknown>): Promise<void> {
+    const stop = new AbortController()
+    const table = process.stdout.isTTY && !this.jsonEnabled()
+    const shown = table ? this.table(local, stop.signal) : this.lines(local, stop.signal)
+    await Promise.race([signal, shown])
+    stop.abort()
+    await shown
   }
 
   private async table(local: LocalCluster, signal: AbortSignal): Promise<void> {
@@ -173,7 +176,7 @@ export class Up extends ConclaveCommand {
         }
         events.splice(0, events.length - 6)
         before = views
-        screen.draw(renderScreen(local, views, meter(views, performance.now()), events, color))
+        screen.draw(renderScreen(local, views, meter(views, performance.now()), events, color, process.stdout.columns))
         await sleep(500, undefined, { signal }).catch(() => {})
       }
     } finally {
@@ -182,7 +185,10 @@ export class Up extends ConclaveCommand {
   }
 
   /** Log lines of all nodes, and one line when a leader serves. */
-  private async lines(local: LocalCluster, followers: readonly LogFollower[], signal: AbortSignal): Promise<void> {
+  private async lines(local: LocalCluster, signal: AbortSignal): Promise<void> {
+    const followers = local.nodes.map(
+      (node) => new LogFollower(logPath(local, node.name), (line) => this.logLine(node.name, line), undefined),
+    )
     const following = followAll(followers, signal)
     await using observer = await this.observer(local)
     let leader: string | undefined

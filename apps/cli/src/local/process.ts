@@ -7,6 +7,8 @@ export interface ProcessRecord {
   readonly pid: number
   /** When it started, in the words of the operating system; compared only for equality. */
   readonly started: string
+  /** The number of the `conclave up` with which it ends; absent if it was started for good. */
+  readonly owner?: number
 }
 
 export type ProcessState = 'running' | 'paused' | 'dead'
@@ -64,10 +66,10 @@ export const signalProcess = (record: ProcessRecord, signal: NodeJS.Signals): bo
 export const readRecord = (path: string): ProcessRecord | undefined => {
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
-    const { pid, started } = value as Partial<ProcessRecord>
+    const { pid, started, owner } = value as Partial<ProcessRecord>
     if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid < 2 || typeof started !== 'string')
       return undefined
-    return { pid, started }
+    return typeof owner === 'number' ? { pid, started, owner } : { pid, started }
   } catch {
     return undefined
   }

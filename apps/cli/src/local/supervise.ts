@@ -10,7 +10,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
 import { CommandFailed, exitCodes } from '../exit.ts'
 import {
   clusterPath,
@@ -121,7 +120,7 @@ export const startProcess = (local: LocalCluster, node: LocalNode, owner?: Proce
         `node ${node.name} did not start`,
         `See ${logPath(local, node.name)}.`,
       )
-    writeRecord(processPath(local, node.name), record)
+    writeRecord(processPath(local, node.name), owner === undefined ? record : { ...record, owner: owner.pid })
     return record
   } finally {
     closeSync(log)
@@ -135,14 +134,16 @@ export const startDead = (local: LocalCluster, owner?: ProcessRecord): LocalNode
   return dead.map(({ node }) => node)
 }
 
-/** Ends every node, gracefully first. Tells which were running, and which of them had to be killed. */
+/** Ends every node, or those of one owner, gracefully first. Tells which were running, and which of them had to be killed. */
 export const stopAll = async (
   local: LocalCluster,
+  owner?: ProcessRecord,
 ): Promise<{ readonly stopped: string[]; readonly killed: string[] }> => {
   const stopped: string[] = []
   const killed: string[] = []
+  const ours = processesOf(local).filter(({ record }) => owner === undefined || record?.owner === owner.pid)
   await Promise.all(
-    processesOf(local).map(async ({ node, record }) => {
+    ours.map(async ({ node, record }) => {
       if (record !== undefined) {
         const graceful = await endProcess(record, graceMillis)
         stopped.push(node.name)
@@ -192,5 +193,3 @@ export const recordSupervisor = (directory: string): ProcessRecord => {
   writeRecord(upPath(directory), own)
   return own
 }
-
-export const dataPath = (local: LocalCluster, name: string): string => join(nodeDirectory(local, name), 'data')
