@@ -7,6 +7,7 @@ import {
   type LeaderNews,
   type NodeStatus,
   protocolVersion,
+  type Read,
   type ReadLevel,
   type ServerMessage,
   type WatchEndReason,
@@ -46,6 +47,9 @@ export interface ConnectionEvents {
   closed(connection: Connection, error: Error): void
 }
 
+/** Bytes of the reads of one message: well below what a message may have. */
+const readsBytes = 256 * 1024
+
 const u32 = (value: number): number => value >>> 0
 
 /** One channel to one node, from the hello on: matches answers to requests. */
@@ -57,6 +61,7 @@ export class Connection {
   readonly #reads = new Map<number, PendingRead>()
   readonly #watches = new Map<number, WatchListener>()
   readonly #statuses = new Map<number, (status: NodeStatus | undefined) => void>()
+  #readBytes = 0
   #nextId = 0
   #welcomed = false
   #open = true
@@ -82,6 +87,10 @@ export class Connection {
   get reads(): number {
     return this.#reads.size
   }
+  /** Bytes of the queries that are not answered. */
+  get readBytes(): number {
+    return this.#readBytes
+  }
 
   #send(message: ClientMessage): void {
     if (this.#open) this.#channel.send(encodeClientMessage(message))
@@ -101,12 +110,21 @@ export class Connection {
 
   /** Only while `ready`. Each read is settled once, never within this call. */
   read(level: ReadLevel, pending: readonly PendingRead[]): void {
-    const reads = pending.map((read) => {
+    let reads: Read[] = []
+    let bytes = 0
+    for (const read of pending) {
       const id = this.#id()
       this.#reads.set(id, read)
-      return { id, machine: read.machine, query: read.query }
-    })
-    this.#send({ type: 'reads', level, reads })
+      reads.push({ id, machine: read.machine, query: read.query })
+      bytes += read.query.length
+      if (bytes < readsBytes) continue
+      this.#send({ type: 'reads', level, reads })
+      this.#readBytes += bytes
+      reads = []
+      bytes = 0
+    }
+    if (reads.length > 0) this.#send({ type: 'reads', level, reads })
+    this.#readBytes += bytes
   }
 
   /** @returns what stops the feed; nothing is told any more afterwards. */
@@ -190,6 +208,7 @@ export class Connection {
         for (const reply of message.replies) {
           const read = this.#reads.get(reply.id)
           this.#reads.delete(reply.id)
+          this.#readBytes -= read?.query.length ?? 0
           if ('reply' in reply) read?.answered({ type: 'reply', reply: reply.reply }, this)
           else read?.answered({ type: 'refused', reason: reply.refused }, this)
         }

@@ -20,7 +20,7 @@ import {
 } from '@conclave/machine-kv'
 import type { CallOptions } from './call.ts'
 import type { Cluster } from './cluster.ts'
-import { Refused } from './errors.ts'
+import { Aborted, Refused } from './errors.ts'
 import type { ReadLevel } from './protocol.ts'
 import type { Reads } from './reads.ts'
 import type { ClientClock } from './time.ts'
@@ -160,7 +160,7 @@ export class Kv {
   #write(encode: () => Uint8Array, options: WriteOptions | undefined): Promise<Written | Mismatch> {
     const { writes } = this.#init
     return new Promise((resolve, reject) => {
-      options?.signal?.throwIfAborted()
+      if (options?.signal?.aborted) return reject(new Aborted(true, options.signal.reason))
       const complete = (reply: Uint8Array): void => {
         try {
           resolve(written(decodeWriteReply(reply)))
@@ -173,12 +173,14 @@ export class Kv {
   }
 
   #deadline(options: CallOptions | undefined): number {
-    return this.#init.clock.now() + (options?.timeout ?? this.#init.timeout)
+    const timeout = options?.timeout ?? this.#init.timeout
+    if (!(timeout >= 0)) throw new RangeError(`a time-out is a number of milliseconds, got ${timeout}`)
+    return this.#init.clock.now() + timeout
   }
 
   #read<T>(query: () => KvQuery, decode: (reply: Uint8Array) => T, options: ReadOptions | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
-      options?.signal?.throwIfAborted()
+      if (options?.signal?.aborted) return reject(new Aborted(true, options.signal.reason))
       const complete = (reply: Uint8Array): void => {
         try {
           resolve(decode(reply))

@@ -7,7 +7,7 @@ import { type ReadLevel, readLevels } from './protocol.ts'
 import { backoff, type ClientClock } from './time.ts'
 
 /** Reads that one connection may owe, and that may wait in all. */
-const limits = { sent: 16_384, waiting: 262_144 } as const
+const limits = { sent: 16_384, sentBytes: 4 * 1024 * 1024, waiting: 262_144 } as const
 
 interface ReadInit {
   readonly level: ReadLevel
@@ -53,6 +53,17 @@ class Read extends Call implements PendingRead {
   complete(reply: Uint8Array): void {
     if (this.settle()) this.#complete(reply)
   }
+}
+
+/** How many of `reads`, from the first on, the connection may still owe. */
+const roomFor = (connection: Connection, reads: readonly Read[]): number => {
+  const most = Math.min(reads.length, Math.max(0, limits.sent - connection.reads))
+  let bytes = connection.readBytes
+  for (let count = 0; count < most; count++) {
+    if (bytes > limits.sentBytes) return count
+    bytes += reads[count]?.query.length ?? 0
+  }
+  return most
 }
 
 export interface ReadsInit {
@@ -141,7 +152,7 @@ export class Reads {
   #send(level: ReadLevel, reads: Read[]): void {
     const { cluster } = this.#init
     const connection = level === 'local' ? cluster.anyConnection() : cluster.leaderConnection()
-    const room = connection === undefined ? 0 : Math.max(0, limits.sent - connection.reads)
+    const room = connection === undefined ? 0 : roomFor(connection, reads)
     if (reads.length > room) this.#queue.push(...reads.splice(room))
     if (connection === undefined || reads.length === 0) return
     for (const read of reads) read.sentTo = connection

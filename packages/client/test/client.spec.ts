@@ -64,6 +64,15 @@ describe('when all is well', () => {
     expect(cluster.node(0).reads).toBe(before + 1)
   })
 
+  test('reads with long keys are spread over messages, and over time', async () => {
+    const cluster = new FakeCluster()
+    const { kv } = await started(cluster)
+    const keys = Array.from({ length: 10_000 }, (_, i) => `${i}-`.padEnd(1024, 'x'))
+    await Promise.all(keys.map((key) => kv.put(key, '')))
+    const entries = await Promise.all(keys.map((key) => kv.get(key)))
+    expect(entries.map((entry) => entry?.key)).toEqual(keys)
+  })
+
   test('pages follow each other until there are no more', async () => {
     const { kv } = await started(new FakeCluster())
     await Promise.all(Array.from({ length: 25 }, (_, i) => kv.put(`k${String(i).padStart(2, '0')}`, 'v')))
@@ -266,8 +275,10 @@ describe('errors say what is known', () => {
     late.abort()
     await quiet()
     expect(sent.error).toMatchObject({ name: 'Aborted', definite: false })
-    expect(() => AbortSignal.abort().throwIfAborted()).toThrow()
-    await expect(kv.get('k', { signal: AbortSignal.abort() })).rejects.toThrow()
+    await expect(kv.get('k', { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'Aborted',
+      definite: true,
+    })
   })
 
   test('a session that expired while idle is replaced quietly', async () => {
@@ -298,6 +309,7 @@ describe('errors say what is known', () => {
     await expect(kv.put('', 'v')).rejects.toThrow(RangeError)
     await expect(kv.put('k', new Uint8Array(1024 * 1024 + 1))).rejects.toThrow(RangeError)
     await expect(kv.list({ limit: 0 })).rejects.toThrow(RangeError)
+    await expect(kv.get('k', { timeout: Number.NaN })).rejects.toThrow(RangeError)
   })
 
   test('an endpoint without a peer id is refused, with what to do', async () => {
