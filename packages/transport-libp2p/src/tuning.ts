@@ -4,6 +4,7 @@
  * if not: then it is slower, not wrong.
  */
 import type { ConnectionEncrypter, MessageStream, Stream } from '@libp2p/interface'
+import { type Cipher, nativeCipher, type Pieces } from './cipher.ts'
 
 /** Below this, one copy and one `write` are cheaper than a `writev` of several pieces. */
 const copyBytes = 64 * 1024
@@ -17,11 +18,6 @@ interface SocketStream {
   readonly socket: Socket
   sendData(data: Pieces): { sentBytes: number; canSendMore: boolean }
 }
-interface Pieces extends Iterable<Uint8Array> {
-  readonly byteLength: number
-  subarray(): Uint8Array
-}
-
 const isSocketStream = (stream: object): stream is SocketStream =>
   'sendData' in stream &&
   typeof stream.sendData === 'function' &&
@@ -48,11 +44,19 @@ export const writeAtOnce = (stream: MessageStream): void => {
   }
 }
 
-/** Noise, with its connections tuned. */
+const hasCipher = (encrypter: object): encrypter is { readonly crypto: Cipher } =>
+  'crypto' in encrypter &&
+  typeof encrypter.crypto === 'object' &&
+  encrypter.crypto !== null &&
+  'encrypt' in encrypter.crypto &&
+  'decrypt' in encrypter.crypto
+
+/** Noise, with its cipher and its connections tuned. */
 export const tuned =
   <Components, Extension>(encrypter: (components: Components) => ConnectionEncrypter<Extension>) =>
   (components: Components): ConnectionEncrypter<Extension> => {
     const inner = encrypter(components)
+    if (hasCipher(inner)) Object.assign(inner.crypto, nativeCipher({ ...inner.crypto }))
     const [inbound, outbound] = [inner.secureInbound.bind(inner), inner.secureOutbound.bind(inner)]
     inner.secureInbound = (connection, options) => {
       writeAtOnce(connection)

@@ -1,9 +1,60 @@
 import net from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { generateIdentity, isLoopback, MalformedFrame } from '../src/index.ts'
-import { connected, Ear, text, World } from './world.ts'
+import { encodeFrame, FrameCutter, queued } from '../src/frame.ts'
+import { generateIdentity, type Host, isLoopback, MalformedFrame } from '../src/index.ts'
+import { connected, Ear, Signal, text, World } from './world.ts'
 
 const port = (address: string | undefined): number => Number(/\/tcp\/(\d+)/.exec(address ?? '')?.[1])
+
+/** A stream of plain libp2p, without anything of ours, to a host of ours. */
+const stockStream = async (world: World, host: Host) => {
+  const { noise } = await import('@chainsafe/libp2p-noise')
+  const { tcp } = await import('@libp2p/tcp')
+  const { yamux } = await import('@libp2p/yamux')
+  const { createLibp2p } = await import('libp2p')
+  const { multiaddr } = await import('@multiformats/multiaddr')
+  const { privateKeyFromProtobuf } = await import('@libp2p/crypto/keys')
+  const privateKey = privateKeyFromProtobuf((await world.identity()).privateKey)
+  const node = await createLibp2p({
+    privateKey,
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+  })
+  const stream = await node.dialProtocol(multiaddr(host.addresses()[0] ?? ''), '/test/1')
+  return { stream, [Symbol.asyncDispose]: async () => void (await node.stop()) }
+}
+
+test('a peer with stock libp2p understands every size of frame, and is understood', async () => {
+  await using world = new World()
+  const host = await world.host()
+  await host.handle(
+    '/test/1',
+    (stream) => {
+      stream.start({
+        messages: (messages) => messages.forEach((message) => void stream.send([message])),
+        closed: () => {},
+      })
+    },
+    () => true,
+  )
+  await using stock = await stockStream(world, host)
+  const signal = new Signal()
+  const back: Uint8Array[] = []
+  const cutter = new FrameCutter(4 << 20, (messages) => void back.push(...messages))
+  stock.stream.addEventListener('message', ({ data }) => {
+    cutter.feed(data.subarray())
+    signal.check()
+  })
+  const sizes = [0, 1, 300, 483, 484, 496, 512, 1200, 5000, 65_519, 65_520, 300_000, 3_000_000]
+  for (const [i, size] of sizes.entries()) {
+    const message = queued([new Uint8Array(size).fill(i + 1)])
+    if (!stock.stream.send(encodeFrame([message], 0, 1, message.bytes))) await stock.stream.onDrain()
+  }
+  await signal.until(() => back.length === sizes.length)
+  for (const [i, size] of sizes.entries())
+    expect(Buffer.compare(back[i] ?? new Uint8Array(), new Uint8Array(size).fill(i + 1))).toBe(0)
+})
 
 describe('a frame stream', () => {
   test('sends all messages of a turn in one frame, in order', async () => {
@@ -110,12 +161,6 @@ describe('a frame stream', () => {
 describe('garbage', () => {
   /** A peer that is let in but does not speak in frames. */
   const rude = async (world: World, bytes: Uint8Array): Promise<Ear> => {
-    const { noise } = await import('@chainsafe/libp2p-noise')
-    const { tcp } = await import('@libp2p/tcp')
-    const { yamux } = await import('@libp2p/yamux')
-    const { createLibp2p } = await import('libp2p')
-    const { multiaddr } = await import('@multiformats/multiaddr')
-    const { privateKeyFromProtobuf } = await import('@libp2p/crypto/keys')
     const host = await world.host()
     const ear = new Ear()
     await host.handle(
@@ -123,20 +168,9 @@ describe('garbage', () => {
       (stream) => void ear.hear(stream),
       () => true,
     )
-    const privateKey = privateKeyFromProtobuf((await world.identity()).privateKey)
-    const node = await createLibp2p({
-      privateKey,
-      transports: [tcp()],
-      connectionEncrypters: [noise()],
-      streamMuxers: [yamux()],
-    })
-    try {
-      const stream = await node.dialProtocol(multiaddr(host.addresses()[0] ?? ''), '/test/1')
-      stream.send(bytes)
-      await ear.until(({ closed }) => closed)
-    } finally {
-      await node.stop()
-    }
+    await using stock = await stockStream(world, host)
+    stock.stream.send(bytes)
+    await ear.until(({ closed }) => closed)
     // The host goes on.
     const { near, farEar } = await connected(await world.host(), host)
     near.send(text('fine'))
