@@ -22,7 +22,12 @@ export type DiskDone = (error?: Error) => void
  * `code` as Node's do: `ENOSPC`, `EIO`, `ENOENT`. Callbacks never run before the call has returned.
  */
 export interface Disk {
-  /** Writes all of `chunks` at `offset`. The hot path, hence a callback. The bytes do not change until `done`. */
+  /**
+   * `write`, then `sync`, in one call: the hot path. A system can do it with one operation, and so wake the process once. After `ENOSPC` the
+   * same bytes may be written there again; any other error says nothing about what is on the disk.
+   */
+  append(file: DiskFile, chunks: Chunks, offset: number, site: SyncSite, done: DiskDone): void
+  /** Writes all of `chunks` at `offset`. The bytes do not change until `done`. */
   write(file: DiskFile, chunks: Chunks, offset: number, done: DiskDone): void
   /** `fdatasync`: everything written to `file` before this call survives a loss of power once `done` is called without an error. */
   sync(file: DiskFile, site: SyncSite, done: DiskDone): void
@@ -92,6 +97,7 @@ export const readFile = async (disk: Disk, path: string): Promise<Uint8Array> =>
 
 /** The same disk with syncs that do nothing: what `durability: 'memory'` means. */
 export const withoutSync = (disk: Disk, defer: (run: () => void) => void): Disk => ({
+  append: (file, chunks, offset, _site, done) => disk.write(file, chunks, offset, done),
   write: (file, chunks, offset, done) => disk.write(file, chunks, offset, done),
   sync: (_file, _site, done) => defer(() => done()),
   syncDirectory: async () => {},

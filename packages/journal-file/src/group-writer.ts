@@ -191,10 +191,8 @@ export class GroupWriter {
     const segment = this.#segment
     assert(segment !== undefined && this.#at + group.size <= this.#end, 'a group lies within its segment')
     const { disk, clock, health } = this.#init
-    disk.write(segment.file, group.chunks, this.#at, (error) => {
-      if (error === undefined) {
-        disk.sync(segment.file, 'group', (failure) => this.#landed(failure))
-      } else if (errorCode(error) === 'ENOSPC' && !this.#stopped) {
+    disk.append(segment.file, group.chunks, this.#at, 'group', (error) => {
+      if (error !== undefined && errorCode(error) === 'ENOSPC' && !this.#stopped) {
         // Allocated, and yet no room (a file system that copies on write): nothing is acknowledged, the same bytes are written again.
         health.set('no-room-for-group', true)
         this.#retry = clock.after(retryMillis, () => {

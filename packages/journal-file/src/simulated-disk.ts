@@ -218,6 +218,11 @@ const around = (sim: Simulation): SimulatedDisk => ({
     sim.record({ type: 'sync', file })
   },
   contents: (path) => sim.image.read(sim.fileAt(path)).slice(),
+  append: (file, chunks, offset, site, done) =>
+    sim.write(numberOf(file), chunks, offset, (error) => {
+      if (error === undefined) sim.sync(numberOf(file), site, done)
+      else done(error)
+    }),
   write: (file, chunks, offset, done) => sim.write(numberOf(file), chunks, offset, done),
   sync: (file, site, done) => sim.sync(numberOf(file), site, done),
   syncDirectory: (path, site) => sim.turn(() => sim.syncDirectory(path, site)),

@@ -27,7 +27,7 @@ describe('durability', () => {
       .flatMap((name) =>
         [
           ...readFileSync(new URL(name, source), 'utf8').matchAll(
-            /(?:\.sync|syncFile|\.syncDirectory)\([^()]*?'([a-z-]+)'/g,
+            /(?:\.append|\.sync|syncFile|\.syncDirectory)\([^()]*?'([a-z-]+)'/g,
           ),
         ].map((match) => match[1]),
       )
