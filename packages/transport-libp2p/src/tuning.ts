@@ -44,6 +44,31 @@ export const writeAtOnce = (stream: MessageStream): void => {
   }
 }
 
+interface NoiseStream {
+  readonly decoder: { lengthDecoder: (bytes: Uint8Array | Pieces) => number }
+}
+
+const isNoiseStream = (stream: object): stream is NoiseStream =>
+  'decoder' in stream &&
+  typeof stream.decoder === 'object' &&
+  stream.decoder !== null &&
+  'lengthDecoder' in stream.decoder &&
+  typeof stream.decoder.lengthDecoder === 'function'
+
+/** What the decoder of lengths throws if there is no length yet: made once, since most of the price of an error is its stack. */
+const noLengthYet = new RangeError('the length of a message has not come yet')
+
+/** Noise reads lengths until one is missing, which it learns by an error: one for each chunk that the socket delivers. */
+const readWithoutThrows = (stream: object): void => {
+  if (!isNoiseStream(stream)) return
+  const { decoder } = stream
+  const stock = decoder.lengthDecoder
+  decoder.lengthDecoder = (bytes) => {
+    if (bytes.byteLength < 2) throw noLengthYet
+    return stock(bytes)
+  }
+}
+
 const hasCipher = (encrypter: object): encrypter is { readonly crypto: Cipher } =>
   'crypto' in encrypter &&
   typeof encrypter.crypto === 'object' &&
@@ -58,13 +83,17 @@ export const tuned =
     const inner = encrypter(components)
     if (hasCipher(inner)) Object.assign(inner.crypto, nativeCipher({ ...inner.crypto }))
     const [inbound, outbound] = [inner.secureInbound.bind(inner), inner.secureOutbound.bind(inner)]
-    inner.secureInbound = (connection, options) => {
+    inner.secureInbound = async (connection, options) => {
       writeAtOnce(connection)
-      return inbound(connection, options)
+      const secured = await inbound(connection, options)
+      readWithoutThrows(secured.connection)
+      return secured
     }
-    inner.secureOutbound = (connection, options) => {
+    inner.secureOutbound = async (connection, options) => {
       writeAtOnce(connection)
-      return outbound(connection, options)
+      const secured = await outbound(connection, options)
+      readWithoutThrows(secured.connection)
+      return secured
     }
     return inner
   }
