@@ -178,6 +178,7 @@ export class Snapshots {
       await journal.stage(id, transfer.accept(), this.#abort.signal)
     } catch (error) {
       if (!this.#abort.signal.aborted) logger.warn({ err: error, peer: from }, 'a snapshot could not be taken')
+      transfer.reject() // the sender need not wait for its time-out
       return
     }
     this.received++
