@@ -6,10 +6,22 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { VariableDeclarator } from '@swc/core'
+import { Visitor } from '@swc/core/Visitor.js'
 import { cruise, type IConfiguration, type ICruiseResult } from 'dependency-cruiser'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { forbidden, options } = createRequire(import.meta.url)('../../.dependency-cruiser.cjs') as IConfiguration
+
+// dependency-cruiser walks swc's syntax trees with a visitor that was frozen before `using` declarations came; without this it
+// fails on the first one. They hold declarators, as any variable declaration does.
+const { visitStatement } = Visitor.prototype
+Visitor.prototype.visitStatement = function (statement) {
+  const { type, decls }: { readonly type: string; readonly decls?: VariableDeclarator[] } = statement
+  if (type !== 'UsingDeclaration') return visitStatement.call(this, statement)
+  this.visitVariableDeclarators(decls ?? [])
+  return statement
+}
 
 async function read(baseDir: string): Promise<ICruiseResult> {
   const { output } = await cruise(['packages', 'apps'], {
