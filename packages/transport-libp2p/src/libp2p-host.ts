@@ -134,7 +134,7 @@ class Libp2pHost implements Host {
       const peer = nodeId(connection.remotePeer.toString())
       const remote = connection.remoteAddr.toString()
       if (!admit(peer, remote) || this.#closed !== undefined) {
-        this.#init.logger?.info({ peer, remote, protocol }, 'a peer asked for a protocol that is not for it')
+        this.#init.logger?.debug({ peer, remote, protocol }, 'a peer asked for a protocol that is not for it')
         stream.abort(new LinkFailed('refused'))
         connection.abort(new LinkFailed('refused'))
         return

@@ -12,8 +12,13 @@ const closeMillis = 500
 export const streamBytes = (stream: Stream, connection: Connection): ByteStream => {
   const alone = (): boolean => connection.streams.every((other) => other === stream || other.status !== 'open')
   const abort = (error: Error): void => {
-    stream.abort(error)
-    if (alone()) connection.abort(error)
+    for (const end of alone() ? [stream, connection] : [stream]) {
+      try {
+        end.abort(error)
+      } catch {
+        // It tried to say goodbye on a connection that is gone: that is what was wanted.
+      }
+    }
   }
   let closing = false
   let pausing = false

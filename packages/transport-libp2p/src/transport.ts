@@ -71,6 +71,8 @@ class Libp2pTransport implements Transport {
   readonly #leaving = new Set<Promise<void>>()
   readonly #incoming = new Set<FrameStream>()
   readonly #incomingLanes = new Map<string, FrameStream>()
+  /** Why a peer's streams are refused, told once and not at each of its attempts. */
+  readonly #complaints = new Map<NodeId, string>()
   readonly #closing = new AbortController()
   #handler: TransportHandler | undefined
   #closed: Promise<void> | undefined
@@ -184,6 +186,8 @@ class Libp2pTransport implements Transport {
     this.#incoming.add(stream)
     const refused = (reason: string, hello?: Hello): void => {
       this.#forget(stream)
+      if (this.#closed !== undefined || this.#complaints.get(stream.peer) === reason) return
+      this.#complaints.set(stream.peer, reason)
       const fields = { peer: stream.peer, remote: stream.remoteAddress, reason, cluster: hello?.cluster }
       if (reason === 'wrong-cluster')
         this.#logger.error(
@@ -192,7 +196,11 @@ class Libp2pTransport implements Transport {
         )
       else this.#logger.warn(fields, 'a stream of a member is refused')
     }
-    receiveGreeting(stream, fit, this.#home, { welcome, refused })
+    const welcomed: typeof welcome = (lane) => {
+      this.#complaints.delete(stream.peer)
+      return welcome(lane)
+    }
+    receiveGreeting(stream, fit, this.#home, { welcome: welcomed, refused })
     if (others.length >= mostIncoming) stream.abort(new LinkFailed('too many streams of one peer'))
   }
 

@@ -148,6 +148,36 @@ describe('a frame stream', () => {
     expect(near.send(text('late'))).toBe(false)
   })
 
+  test('closes although the other side reads nothing', async () => {
+    await using world = new World()
+    const { near, far, nearEar, farEar } = await connected(await world.host(), await world.host())
+    far.pause()
+    while (near.send([new Uint8Array(1 << 20)])) near.flush()
+    await near.close(50)
+    await nearEar.until(({ closed }) => closed)
+    expect(near.queuedBytes).toBe(0)
+    await farEar.until(({ closed }) => closed)
+    expect(farEar.bytes).toBeLessThan(16 << 20)
+  })
+
+  test('lives on when the signal of its dial fires later', async () => {
+    await using world = new World()
+    const [from, to] = [await world.host(), await world.host()]
+    const ear = new Ear()
+    await to.handle(
+      '/test/1',
+      (stream) => void ear.hear(stream),
+      () => true,
+    )
+    const dial = new AbortController()
+    const stream = await from.dial({ addresses: to.addresses() }, '/test/1', dial.signal)
+    const near = new Ear().hear(stream)
+    dial.abort()
+    stream.send(text('still here'))
+    await ear.until(({ count }) => count === 1)
+    expect(near.closed).toBe(false)
+  })
+
   test('tells the other side of an abort', async () => {
     await using world = new World()
     const { near, nearEar, farEar } = await connected(await world.host(), await world.host())
