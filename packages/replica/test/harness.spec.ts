@@ -41,7 +41,7 @@ describe('worlds of three and five nodes under crashes, partitions and failing d
 describe('the harness notices', () => {
   for (const [what, saboteur] of Object.entries(saboteurs)) {
     test(what, { timeout: 120_000 }, async () => {
-      const { results, failures } = await runCampaign(seeds(1, 301), saboteur, true)
+      const { results, failures } = await runCampaign(seeds(1, 801), saboteur, true)
       expect(failures).toHaveLength(1)
       console.log(`${what}: noticed after ${results.length} seeds: ${failures[0]?.violation?.slice(0, 160)}`)
     })

@@ -46,7 +46,10 @@ export class Chaos {
       if (this.#ended) return
       const others = nodes.filter(({ id }) => id !== leader)
       this.#say(`coup against ${leader}`, () => network.partition([[leader], others.map(({ id }) => id)]))
-      for (const node of others) this.#crash(node, this.#random.next() < 0.5 ? 'power' : 'kill', 4)
+      // Who still stands for election is the rival.
+      for (const node of others)
+        if (node.serving?.status().engine?.role !== 'candidate')
+          this.#crash(node, this.#random.next() < 0.5 ? 'power' : 'kill', 4)
     })
   }
 
@@ -61,6 +64,16 @@ export class Chaos {
       network.partition([[out.id], nodes.filter((node) => node !== out).map(({ id }) => id)]),
     )
     if (leader !== undefined) this.#crash(leader, 'kill', 4)
+  }
+
+  /** All elect, and one of them with a slow disk: its requests for votes leave when another has won the same epoch and is cut off by the coup. */
+  #rivalry(): void {
+    const { nodes } = this.#cluster
+    const slow = this.#pick(nodes)
+    if (slow === undefined) return
+    this.#besieged = true
+    for (const node of nodes) if (node !== slow) this.#crash(node, 'kill', 4)
+    this.#hold(slow, 150 + this.#random.next() * 150)
   }
 
   /** The network is whole, every disk is well, every node runs. */
@@ -103,7 +116,8 @@ export class Chaos {
       this.#say(`reset ${one.id} ↔ ${other.id}`, () => network.reset(one.id, other.id))
     else if (dice < 0.75) this.#hold(one)
     else if (dice < 0.82) this.#pause(one)
-    else if (dice < 0.9) this.#siege()
+    else if (dice < 0.86) this.#siege()
+    else if (dice < 0.92) this.#rivalry()
     else this.#say('heal', () => network.heal())
   }
 
@@ -139,11 +153,11 @@ export class Chaos {
   }
 
   /** The disk takes its time. */
-  #hold(node: SimulatedNode): void {
+  #hold(node: SimulatedNode, millis = this.#random.next() * 200): void {
     const { disk } = node
     this.#checks.note(`the disk of ${node.id} stalls`)
     disk.faults.hold = true
-    this.#clock.after(this.#random.next() * 200, () => disk.release())
+    this.#clock.after(millis, () => disk.release())
   }
 
   #pause(node: SimulatedNode): void {
