@@ -104,7 +104,7 @@ export type Input =
   | { readonly type: 'captured'; readonly snapshot: CapturedSnapshot }
   /** A peer offers a snapshot. The engine answers with `acceptSnapshot` or `rejectSnapshot` before a byte is taken. */
   | { readonly type: 'snapshotOffered'; readonly from: NodeId; readonly header: Uint8Array }
-  /** An accepted body is staged and synced under `id`. */
+  /** An accepted body is staged and synced under `id`. A body, received or captured, that the write of the next drain does not name is discarded. */
   | { readonly type: 'snapshotReceived'; readonly from: NodeId; readonly id: SnapshotId; readonly header: Uint8Array }
   /** A transfer that this engine asked for ended: `ok` means that the peer has it staged. */
   | { readonly type: 'snapshotSent'; readonly to: NodeId; readonly id: SnapshotId; readonly ok: boolean }

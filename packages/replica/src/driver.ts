@@ -345,20 +345,24 @@ export class Driver implements TransportHandler {
     const { id, position } = restore.effect
     const run = async (): Promise<void> => {
       await this.snapshots.abortCapture()
+      if (this.#restore !== undefined || !this.#running) return this.#restoreNext() // this body may be gone already
       await this.#applier.restore(this.#init.journal.readSnapshot(id), position)
       this.snapshots.startsAt(position)
       this.restored++
-      this.#restoreRuns = false
-      if (!this.#running) return
-      if (this.#restore === undefined) {
+      if (this.#running && this.#restore === undefined) {
         this.#applier.endRestore()
         this.#init.applied()
       }
-      this.wake()
+      this.#restoreNext()
     }
     this.#tasks = run().catch((error: unknown) => {
       if (this.#running) this.fail(error)
     })
+  }
+
+  #restoreNext(): void {
+    this.#restoreRuns = false
+    this.wake()
   }
 
   // ---- the end ------------------------------------------------------------------------------------------------------------------------

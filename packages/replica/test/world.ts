@@ -83,6 +83,11 @@ export class FakeEngine implements Engine {
     }
   }
 
+  /** As if everything up to there had come with a snapshot. */
+  jumpTo(to: number): void {
+    this.#last = to
+  }
+
   #persisted(write: number): void {
     while (this.#pending[0] !== undefined && this.#pending[0].write <= write) {
       const done = this.#pending.shift()
