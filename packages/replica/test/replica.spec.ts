@@ -11,7 +11,7 @@ import {
   writeId,
 } from '@conclave/interface'
 import { describe, expect, test } from 'vitest'
-import { block, type FakeEngine, HandJournal, openBlock, outcomeText, startWorld, submitTo } from './world.ts'
+import { block, HandJournal, openBlock, outcomeText, startWorld, submitTo } from './world.ts'
 
 const b = nodeId('b')
 const send = (text: string, early?: true): Send => ({
