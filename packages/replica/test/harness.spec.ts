@@ -9,11 +9,9 @@ const seeds = (from: number, to: number): number[] => Array.from({ length: to - 
 
 /** The last lines of a world that failed, and how to see it again. */
 const story = ({ seed, violation, lines }: { seed: number; violation?: string; lines: readonly string[] }): string =>
-  [
-    ...lines.slice(-40),
-    `seed ${seed}: ${violation}`,
-    `again: node --conditions=@conclave/source packages/replica/test/harness/run.ts ${seed}`,
-  ].join('\n')
+  [...lines.slice(-40), `seed ${seed}: ${violation}`, `again: npm run harness -w @conclave/replica -- ${seed}`].join(
+    '\n',
+  )
 
 describe('worlds of three and five nodes under crashes, partitions and failing disks', () => {
   test(`${count} seeds: safe throughout, and at one end after healing`, { timeout: 600_000 }, async () => {

@@ -1,4 +1,4 @@
-// `node --conditions=@conclave/source packages/replica/test/harness/run.ts FIRST [COUNT]`: runs seeds and prints what fails, with its history.
+// `npm run harness -w @conclave/replica -- FIRST [COUNT]`: runs seeds and prints what fails, with its history. HARNESS_LOG=1 also prints the nodes' warnings.
 import { runWorld } from './campaign.ts'
 
 const [first = 1, count = 1] = process.argv.slice(2).map(Number)
