@@ -12,7 +12,7 @@ pjson.oclif.commands = { strategy: 'explicit', target: './src/index.ts', identif
 try {
   await run(process.argv.slice(2), await Config.load({ root, pjson }))
   await flush()
-  process.exit()
+  process.stdout.write('', () => process.exit())
 } catch (error) {
   await handle(error as Error)
 }

@@ -11,8 +11,8 @@ if (major > 22 || (major === 22 && minor >= 18)) {
   followParent()
   const { execute } = await import('@oclif/core')
   await execute({ dir: import.meta.url })
-  // What was printed is flushed; libp2p may still hold a timer of a second.
-  process.exit()
+  // libp2p may still hold a timer of a second; what was printed goes out first.
+  process.stdout.write('', () => process.exit())
 } else {
   const node = bundledNode()
   if (node === undefined) {

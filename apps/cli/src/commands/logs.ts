@@ -8,7 +8,7 @@ import { dataFlag } from '../target.ts'
 export class Logs extends ConclaveCommand {
   static override summary = 'Show what the nodes of the local cluster log.'
   static override examples = ['<%= config.bin %> <%= command.id %> n1', '<%= config.bin %> <%= command.id %> --follow']
-  static override args = { node: Args.string({ description: 'one node; all if absent' }) }
+  static override args = { node: Args.string({ ignoreStdin: true, description: 'one node; all if absent' }) }
   static override flags = {
     ...dataFlag,
     follow: Flags.boolean({ char: 'f', description: 'go on with what is logged from now on' }),

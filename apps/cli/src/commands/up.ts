@@ -95,7 +95,7 @@ export class Up extends ConclaveCommand {
   }
 
   private async detached(local: LocalCluster, supervisor: ProcessRecord | undefined): Promise<unknown> {
-    const started = await withLock(local.directory, async () => startDead(local, supervisor))
+    const started = await withLock(local.directory, () => startDead(local, supervisor))
     await using observer = await this.observer(local)
     const views = await this.untilLeader(local, observer)
     const leader = leaderOf(views)?.name
@@ -143,7 +143,7 @@ export class Up extends ConclaveCommand {
     }
     const own = recordSupervisor(local.directory)
     try {
-      await withLock(local.directory, async () => startDead(local, own))
+      await withLock(local.directory, () => startDead(local, own))
       await this.show(local, signal)
     } finally {
       await withLock(local.directory, () => stopAll(local, own))

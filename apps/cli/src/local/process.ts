@@ -51,6 +51,12 @@ export const stateOf = (record: ProcessRecord | undefined): ProcessState => {
   return found.state === 'T' || found.state === 't' ? 'paused' : 'running'
 }
 
+/** Whether nothing is left of it: a process that was killed lingers, and may still write, until the system has taken it away. */
+export const isGone = (record: ProcessRecord): boolean => {
+  const found = process.platform === 'linux' ? fromProc(record.pid) : fromPs(record.pid)
+  return found === undefined || found.started !== record.started
+}
+
 /** Signals exactly that process. False if it is gone; a foreign process that took over its number is left alone. */
 export const signalProcess = (record: ProcessRecord, signal: NodeJS.Signals): boolean => {
   if (stateOf(record) === 'dead') return false

@@ -24,6 +24,7 @@ import {
 } from './cluster.ts'
 import {
   endProcess,
+  isGone,
   type ProcessRecord,
   type ProcessState,
   readRecord,
@@ -36,6 +37,8 @@ import {
 
 /** A node gets this long to close by itself. */
 const graceMillis = 5_000
+/** What is left of a killed process gets this long to go, before its successor is started. */
+const goneMillis = 10_000
 /** A log file larger than this is set aside when its node starts; one old file is kept. */
 const logBytes = 16 * 1024 * 1024
 
@@ -101,7 +104,13 @@ const openLog = (path: string): number => {
  * Starts one node as a process of its own. It leaves the terminal, and ends when `owner` ends, if there is one.
  * @returns its record, which is also written to its directory.
  */
-export const startProcess = (local: LocalCluster, node: LocalNode, owner?: ProcessRecord): ProcessRecord => {
+export const startProcess = async (
+  local: LocalCluster,
+  node: LocalNode,
+  owner?: ProcessRecord,
+): Promise<ProcessRecord> => {
+  const before = readRecord(processPath(local, node.name))
+  if (before !== undefined) await waitUntil(goneMillis, () => isGone(before))
   const log = openLog(logPath(local, node.name))
   const [, script = ''] = process.argv
   const owned = owner === undefined ? [] : ['--owner', `${owner.pid}/${owner.started}`]
@@ -128,9 +137,9 @@ export const startProcess = (local: LocalCluster, node: LocalNode, owner?: Proce
 }
 
 /** Starts every node that is dead. Tells which. */
-export const startDead = (local: LocalCluster, owner?: ProcessRecord): LocalNode[] => {
+export const startDead = async (local: LocalCluster, owner?: ProcessRecord): Promise<LocalNode[]> => {
   const dead = processesOf(local).filter(({ state }) => state === 'dead')
-  for (const { node } of dead) startProcess(local, node, owner)
+  await Promise.all(dead.map(({ node }) => startProcess(local, node, owner)))
   return dead.map(({ node }) => node)
 }
 

@@ -79,6 +79,7 @@ export interface StatusJson {
     readonly status?: {
       readonly last: number
       readonly applied: number
+      readonly machines: Readonly<Record<string, string>>
       readonly snapshotsInstalled: number
       readonly snapshotsSent: number
       readonly detail: Record<string, unknown>
@@ -115,6 +116,12 @@ export const records = async (cwd: string): Promise<NonNullable<ReturnType<typeo
   const base = join(cwd, '.conclave')
   const names = await readdir(base).catch(() => [])
   return names.map((name) => readRecord(join(base, name, 'process.json'))).filter((record) => record !== undefined)
+}
+
+/** SIGKILL for one node, now. */
+export const killNode = (cwd: string, name: string): void => {
+  const record = readRecord(join(cwd, '.conclave', name, 'process.json'))
+  if (record === undefined || !signalProcess(record, 'SIGKILL')) throw new Error(`${name} does not run`)
 }
 
 export const alive = async (cwd: string): Promise<number> =>

@@ -6,7 +6,7 @@ import { CommandFailed, exitCodes } from '../../exit.ts'
 export class KvDel extends ConclaveCommand {
   static override summary = 'Remove a key; exit code 3 if there is none.'
   static override examples = ['<%= config.bin %> <%= command.id %> greeting']
-  static override args = { key: Args.string({ description: 'the key', required: true }) }
+  static override args = { key: Args.string({ ignoreStdin: true, description: 'the key', required: true }) }
   static override flags = {
     ...clientFlags,
     'if-revision': Flags.string({

@@ -15,7 +15,9 @@ export class KvImport extends ConclaveCommand {
     '<%= config.bin %> <%= command.id %> records.ndjson',
     '<%= config.bin %> kv ls --json | <%= config.bin %> <%= command.id %> - --data other/.conclave',
   ]
-  static override args = { file: Args.string({ description: 'a file, or - for standard input', default: '-' }) }
+  static override args = {
+    file: Args.string({ ignoreStdin: true, description: 'a file, or - for standard input', default: '-' }),
+  }
   static override flags = {
     ...clientFlags,
     timeout: Flags.integer({

@@ -11,7 +11,7 @@ export class KvLs extends ConclaveCommand {
     '<%= config.bin %> <%= command.id %> users/',
     '<%= config.bin %> <%= command.id %> --from a --to b --limit 10 --json',
   ]
-  static override args = { prefix: Args.string({ description: 'only keys that begin with this' }) }
+  static override args = { prefix: Args.string({ ignoreStdin: true, description: 'only keys that begin with this' }) }
   static override flags = {
     ...readFlags,
     from: Flags.string({ description: 'the first key (inclusive)', helpValue: 'KEY' }),
@@ -39,7 +39,7 @@ export class KvLs extends ConclaveCommand {
     for await (const entry of client.kv.entries({ ...range, ...page, keysOnly, level: levelOf(flags) })) {
       if (left <= 0) break
       left -= 1
-      await print(this.line(entry, flags.values))
+      if (!(await print(this.line(entry, flags.values)))) break
     }
   }
 
@@ -49,8 +49,14 @@ export class KvLs extends ConclaveCommand {
   }
 }
 
-/** Writes a line, and waits if the reader is slower than we are. */
-const print = async (line: string): Promise<void> => {
-  if (process.stdout.write(`${line}\n`)) return
-  await new Promise((resolve) => process.stdout.once('drain', resolve))
+/** Writes a line, and waits if the reader is slower than we are. False: the reader has gone (`| head`), and nobody wants more. */
+const print = async (line: string): Promise<boolean> => {
+  const { stdout } = process
+  if (stdout.destroyed) return false
+  if (stdout.write(`${line}\n`)) return true
+  await new Promise<void>((resolve) => {
+    stdout.once('drain', resolve)
+    stdout.once('close', resolve)
+  })
+  return !stdout.destroyed
 }

@@ -10,8 +10,8 @@ export class KvPut extends ConclaveCommand {
     '<%= config.bin %> <%= command.id %> greeting hi --if-revision 1',
   ]
   static override args = {
-    key: Args.string({ description: 'the key', required: true }),
-    value: Args.string({ description: 'its value', required: true }),
+    key: Args.string({ ignoreStdin: true, description: 'the key', required: true }),
+    value: Args.string({ ignoreStdin: true, description: 'its value', required: true }),
   }
   static override flags = {
     ...clientFlags,

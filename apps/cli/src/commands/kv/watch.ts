@@ -11,7 +11,9 @@ export class KvWatch extends ConclaveCommand {
     '<%= config.bin %> <%= command.id %> greeting',
     '<%= config.bin %> <%= command.id %> users/ --prefix --from-revision 1 --json',
   ]
-  static override args = { key: Args.string({ description: 'a key, or a prefix with --prefix; everything if absent' }) }
+  static override args = {
+    key: Args.string({ ignoreStdin: true, description: 'a key, or a prefix with --prefix; everything if absent' }),
+  }
   static override flags = {
     ...clientFlags,
     prefix: Flags.boolean({ description: 'every key that begins with it' }),

@@ -2,12 +2,12 @@
 import { Args } from '@oclif/core'
 import { ConclaveCommand } from '../../base-command.ts'
 import { CommandFailed, exitCodes } from '../../exit.ts'
-import { type LocalCluster, processPath, requireCluster, requireNode } from '../../local/cluster.ts'
-import { endProcess, type ProcessState, removeRecord, signalProcess, waitUntil } from '../../local/process.ts'
+import { type LocalCluster, requireCluster, requireNode } from '../../local/cluster.ts'
+import { endProcess, type ProcessState, signalProcess, waitUntil } from '../../local/process.ts'
 import { type LocalProcess, processOf, startProcess, supervisorOf, withLock } from '../../local/supervise.ts'
 import { dataFlag } from '../../target.ts'
 
-const nodeArg = { name: Args.string({ description: 'the node, such as n1', required: true }) }
+const nodeArg = { name: Args.string({ ignoreStdin: true, description: 'the node, such as n1', required: true }) }
 
 const notRunning = (name: string): never => {
   throw new CommandFailed(
@@ -90,7 +90,6 @@ export class NodeRestart extends ConclaveCommand {
     const { pid } = await withLock(local.directory, async () => {
       const { record } = processOf(local, node)
       if (record !== undefined) await endProcess(record, 5_000)
-      removeRecord(processPath(local, node.name))
       // Under a foreground `up` it belongs to that one, and ends with it.
       return startProcess(local, node, supervisorOf(local.directory))
     })
