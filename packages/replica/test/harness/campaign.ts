@@ -74,6 +74,7 @@ export const runWorld = async (seed: number, saboteur: Saboteur = {}): Promise<W
         clock,
         random: seededRandom(seed * 101 + number),
         checks,
+        renumber: saboteur.renumberRetries === true,
       }),
   )
   const chaos = new Chaos(cluster, clock, seededRandom(seed * 17 + 3), checks)

@@ -12,6 +12,8 @@ export interface ClientInit {
   readonly clock: VirtualClock
   readonly random: Random
   readonly checks: Checks
+  /** Broken on purpose: a retry gets serials of its own, so that nothing tells it from a new command. */
+  readonly renumber?: boolean
 }
 
 interface Operation {
@@ -19,6 +21,11 @@ interface Operation {
   attempts: number
   done: boolean
 }
+
+const renumbered = (operation: Operation, attempt: number): Operation => ({
+  ...operation,
+  commands: operation.commands.map((command) => ({ ...command, serial: command.serial + (attempt - 1) * 5_000 })),
+})
 
 /** Writes and reads, one operation after the other; what is not answered in time is tried again, elsewhere, with the same serials. */
 export class Client {
@@ -95,8 +102,9 @@ export class Client {
       if (operation.attempts === attempt) this.#later(() => this.#write(operation))
     }
     if (replica === undefined) return again()
-    const block = encodeBlock(this.#session, operation.commands[0]?.serial ?? 0, operation.commands)
-    replica.submit(block, (outcome) => this.#outcome(operation, outcome, node?.id, again))
+    const sent = this.#init.renumber === true ? renumbered(operation, attempt) : operation
+    const block = encodeBlock(this.#session, operation.commands[0]?.serial ?? 0, sent.commands)
+    replica.submit(block, (outcome) => this.#outcome(sent, outcome, node?.id, again))
     this.#init.clock.after(60 + this.#init.random.next() * 120, again)
   }
 

@@ -24,6 +24,7 @@ export interface Saboteur {
   readonly engine?: (engine: EngineFactory) => EngineFactory
   readonly journal?: (journal: Journal) => Journal
   readonly disk?: (disk: SimulatedDisk) => void
+  readonly renumberRetries?: true
 }
 
 export interface ClusterInit {

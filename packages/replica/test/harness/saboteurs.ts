@@ -90,6 +90,7 @@ export const saboteurs: Readonly<Record<string, Saboteur>> = {
   },
   'an engine that does not record truncations': { engine: meddled({ drain: dropOps('truncateFrom') }) },
   'an engine that reads without a quorum': { engine: staleReads() },
+  'a client that gives a retry new serials': { renumberRetries: true },
   'an engine that never restores': {
     engine: meddled({
       drain: ({ restore: _restore, ...effects }) => effects,
