@@ -8,6 +8,7 @@ const config = new Config({ root })
 await config.load()
 const { pjson } = config
 pjson.oclif.commands = { strategy: 'explicit', target: './src/index.ts', identifier: 'COMMANDS' }
+pjson.oclif.hooks = { command_not_found: { target: './src/index.ts', identifier: 'COMMAND_NOT_FOUND' } }
 
 try {
   await run(process.argv.slice(2), await Config.load({ root, pjson }))

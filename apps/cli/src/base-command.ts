@@ -8,7 +8,7 @@ export abstract class ConclaveCommand extends Command {
   protected override async catch(error: Errors.CLIError & { exitCode?: number }): Promise<unknown> {
     // `this.exit` of oclif is a way out, not a failure.
     if (error instanceof Errors.ExitError) throw error
-    const usage = 'parse' in error
+    const usage = 'parse' in error || error.oclif?.exit === exitCodes.usage
     const exit = usage ? exitCodes.usage : exitCodeOf(error)
     process.exitCode = exit
     if (this.jsonEnabled()) {

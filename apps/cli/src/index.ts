@@ -1,3 +1,4 @@
+import type { Hook } from '@oclif/core'
 import { Down } from './commands/down.ts'
 import { Init } from './commands/init.ts'
 import { KvDel } from './commands/kv/del.ts'
@@ -11,6 +12,14 @@ import { NodeKill, NodePause, NodeRestart, NodeResume } from './commands/node/co
 import { NodeStart } from './commands/node/start.ts'
 import { Status } from './commands/status.ts'
 import { Up } from './commands/up.ts'
+import { exitCodes } from './exit.ts'
+
+/** An unknown command is a usage error. */
+export const COMMAND_NOT_FOUND: Hook.CommandNotFound = async ({ id, context }) => {
+  context.error(`there is no command "${id.replaceAll(':', ' ')}"; conclave --help lists them`, {
+    exit: exitCodes.usage,
+  })
+}
 
 /** Every command, by its id. */
 export const COMMANDS = {

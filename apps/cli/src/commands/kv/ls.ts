@@ -55,8 +55,11 @@ const print = async (line: string): Promise<boolean> => {
   if (stdout.destroyed) return false
   if (stdout.write(`${line}\n`)) return true
   await new Promise<void>((resolve) => {
-    stdout.once('drain', resolve)
-    stdout.once('close', resolve)
+    const done = (): void => {
+      stdout.off('drain', done).off('close', done)
+      resolve()
+    }
+    stdout.on('drain', done).on('close', done)
   })
   return !stdout.destroyed
 }
