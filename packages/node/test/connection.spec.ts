@@ -1,0 +1,165 @@
+import {
+  type ClientMessage,
+  decodeServerMessage,
+  encodeClientMessage,
+  protocolVersion,
+  type ServerMessage,
+} from '@conclave/client/protocol'
+import { type Chunks, concatChunks, type Epoch, type Feed, nodeId } from '@conclave/interface'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { ClientConnection, connectionLimits } from '../src/connection.ts'
+import type { Served, ServedChannel, Submitted } from '../src/served.ts'
+
+/** The client's end, as the connection sees it. */
+class FakeChannel implements ServedChannel {
+  readonly peer = nodeId('client')
+  writable = true
+  congested = false
+  open = true
+  readonly told: ServerMessage[] = []
+  deliver: (message: Uint8Array) => void = () => {}
+  drained: () => void = () => {}
+  #closed: () => void = () => {}
+
+  send(message: Chunks): void {
+    this.told.push(decodeServerMessage(concatChunks(message)))
+  }
+  onMessage(handle: (message: Uint8Array) => void): void {
+    this.deliver = handle
+  }
+  onDrain(handle: () => void): void {
+    this.drained = handle
+  }
+  onClose(handle: () => void): void {
+    this.#closed = handle
+  }
+  close(): void {
+    this.open = false
+    this.#closed()
+  }
+  say(message: ClientMessage): void {
+    this.deliver(concatChunks(encodeClientMessage(message)))
+  }
+}
+
+const hello: ClientMessage = { type: 'hello', version: protocolVersion, features: 0, cluster: 'c' }
+const bytes = (length: number): Uint8Array => new Uint8Array(length)
+
+let channel: FakeChannel
+let submitted: ((result: Submitted) => void)[]
+let pendingReads: (() => void)[]
+let feedEvents: Uint8Array[]
+let restoring: boolean
+let ended: number
+
+beforeEach(() => {
+  channel = new FakeChannel()
+  submitted = []
+  pendingReads = []
+  feedEvents = []
+  restoring = false
+  ended = 0
+  const feed: Feed = { poll: () => feedEvents.shift(), close: () => {} }
+  const served: Served = {
+    submit: (_, done) => void submitted.push(done),
+    read: (_, done) => void pendingReads.push(done),
+    query: (machine, query) => (machine === 1 && !restoring ? query : undefined),
+    watch: () => (restoring ? undefined : feed),
+    restoring: () => restoring,
+    leader: () => ({ epoch: 3n as Epoch, addresses: [] }),
+    members: () => [],
+    status: () => '{}',
+  }
+  new ClientConnection({ channel, served, self: nodeId('n'), cluster: 'c', closed: () => (ended += 1) })
+})
+
+const last = (): ServerMessage | undefined => channel.told.at(-1)
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+describe('a greeting', () => {
+  test('is answered with a welcome', () => {
+    channel.say(hello)
+    expect(last()).toMatchObject({ type: 'welcome', node: 'n', cluster: 'c', leader: { epoch: 3n } })
+  })
+
+  test.each([
+    ['another version', { ...hello, version: 9 }, 'version'],
+    ['another cluster', { ...hello, cluster: 'other' }, 'cluster'],
+    ['no greeting at all', { type: 'ping' } as const, 'malformed'],
+  ])('of %s ends the connection', (_, message, reason) => {
+    channel.say(message as ClientMessage)
+    expect(last()).toEqual({ type: 'goodbye', reason })
+    expect([channel.open, ended]).toEqual([false, 1])
+  })
+})
+
+describe('a greeted client', () => {
+  beforeEach(() => channel.say(hello))
+
+  test('that sends garbage is cut, and heard no more', () => {
+    channel.deliver(new Uint8Array([99, 1, 2]))
+    expect(last()).toEqual({ type: 'goodbye', reason: 'malformed' })
+    channel.say({ type: 'ping' })
+    expect(last()).toEqual({ type: 'goodbye', reason: 'malformed' })
+  })
+
+  test('gets one answer to each block', () => {
+    channel.say({ type: 'submit', blockId: 1, block: bytes(30) })
+    channel.say({ type: 'submit', blockId: 2, block: bytes(30) })
+    submitted[1]?.({ outcome: 'not-leader' })
+    expect(last()).toEqual({ type: 'outcome', blockId: 2, outcome: 'not-leader' })
+    submitted[0]?.({ replies: bytes(3) })
+    expect(last()).toEqual({ type: 'replies', blockId: 1, replies: bytes(3) })
+  })
+
+  test('has a bound on what is under way, and room again when it is answered', () => {
+    for (let id = 0; id < connectionLimits.blocks; id++) channel.say({ type: 'submit', blockId: id, block: bytes(20) })
+    channel.say({ type: 'submit', blockId: 9999, block: bytes(20) })
+    expect(last()).toEqual({ type: 'outcome', blockId: 9999, outcome: 'overloaded' })
+    submitted[0]?.({ outcome: 'unknown' })
+    channel.say({ type: 'submit', blockId: 10_000, block: bytes(20) })
+    expect(submitted).toHaveLength(connectionLimits.blocks + 1)
+  })
+
+  test('gets all answers to the reads of a message together, in messages of a bounded size', () => {
+    const reads = Array.from({ length: 20 }, (_, id) => ({ id, machine: 1, query: bytes(60_000) }))
+    channel.say({ type: 'reads', level: 'linearizable', reads })
+    const before = channel.told.length
+    pendingReads[0]?.()
+    const answers = channel.told.slice(before)
+    expect(answers.length).toBeGreaterThan(1)
+    expect(
+      answers.flatMap((answer) => (answer.type === 'readReplies' ? answer.replies.map(({ id }) => id) : [])),
+    ).toEqual(reads.map(({ id }) => id))
+  })
+
+  test('is told when a machine does not exist, and when it only cannot be asked now', () => {
+    const ask = (machine: number): ServerMessage | undefined => {
+      channel.say({ type: 'reads', level: 'local', reads: [{ id: 1, machine, query: bytes(1) }] })
+      pendingReads.pop()?.()
+      return last()
+    }
+    expect(ask(7)).toMatchObject({ replies: [{ id: 1, refused: 'unsupported' }] })
+    restoring = true
+    expect(ask(1)).toMatchObject({ replies: [{ id: 1, refused: 'not-ready' }] })
+  })
+
+  test('gets the events of its watch only as fast as it takes them', async () => {
+    feedEvents = [bytes(1), bytes(2), bytes(3)]
+    channel.writable = false
+    channel.say({ type: 'watch', id: 5, machine: 1, request: bytes(1) })
+    await turn()
+    expect(channel.told.filter(({ type }) => type === 'watchEvents')).toHaveLength(0)
+    channel.writable = true
+    channel.drained()
+    await turn()
+    expect(channel.told.filter(({ type }) => type === 'watchEvents')).toHaveLength(3)
+  })
+
+  test('that asks for too many watches is told so', () => {
+    for (let id = 0; id < connectionLimits.watches; id++)
+      channel.say({ type: 'watch', id, machine: 1, request: bytes(1) })
+    channel.say({ type: 'watch', id: 70_000, machine: 1, request: bytes(1) })
+    expect(last()).toEqual({ type: 'watchEnded', id: 70_000, reason: 'overloaded' })
+  })
+})
