@@ -30,24 +30,19 @@ export class CommandFailed extends Error {
 const field = (error: unknown, name: string): unknown =>
   typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[name] : undefined
 
-const usageCodes = new Set(['invalid-config', 'invalid-request', 'invalid-argument'])
-const unavailableCodes = new Set([
-  'unavailable',
-  'timeout',
-  'aborted',
-  'not-leader',
-  'overloaded',
-  'disk-full',
-  'not-ready',
-  'closed',
-])
+const usageCodes = new Set(['invalid-config', 'invalid-endpoint'])
+const refusedCodes = new Set(['refused', 'compacted'])
+const unavailableCodes = new Set(['unavailable', 'aborted', 'overloaded', 'client-closed'])
 
 /** The exit code for an error of any layer; `definite: false` is an unknown outcome. */
 export const exitCodeOf = (error: unknown): ExitCode => {
   if (error instanceof CommandFailed) return error.exit
   const code = field(error, 'code')
   if (typeof code === 'string' && usageCodes.has(code)) return exitCodes.usage
+  if (typeof code === 'string' && refusedCodes.has(code)) return exitCodes.refused
   if (typeof code === 'string' && unavailableCodes.has(code)) return exitCodes.unavailable
+  // Out of bounds: a key or a value that no cluster takes.
+  if (error instanceof RangeError) return exitCodes.usage
   return field(error, 'definite') === false ? exitCodes.unavailable : exitCodes.error
 }
 

@@ -24,7 +24,7 @@ export const renderScreen = (
   ...(events.length > 0 ? [''] : []),
   paint('2', 'In another terminal:'),
   '  conclave kv put greeting hello    write, then: conclave kv get greeting',
-  '  conclave node kill n1             play with failure, then: conclave node restart n1',
+  '  conclave node kill n1             and back: conclave node restart n1',
   paint('2', 'Ctrl-C ends the cluster and keeps its data.'),
 ]
 

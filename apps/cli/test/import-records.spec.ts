@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest'
+import { BadLine, type ImportSummary, importRecords, readRecords } from '../src/import-records.ts'
+import { progressLine } from '../src/progress.ts'
+
+async function* pieces(text: string, size: number): AsyncGenerator<Uint8Array> {
+  const bytes = new TextEncoder().encode(text)
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
+
+const all = async (text: string, size: number): Promise<unknown[]> => {
+  const records: unknown[] = []
+  for await (const record of readRecords(pieces(text, size))) records.push(record)
+  return records
+}
+const fresh = (): ImportSummary => ({ records: 0, firstRevision: undefined, lastRevision: undefined })
+type Put = Parameters<typeof importRecords>[0]['put']
+
+describe('records', () => {
+  test.each([1, 2, 3, 7, 1000])('are the same however the input is cut (%i bytes)', async (size) => {
+    expect(await all('{"key":"ä","value":"1"}\n\r\n  \n{"key":"b","value":"ü","more":1}', size)).toEqual([
+      { line: 1, key: 'ä', value: '1' },
+      { line: 4, key: 'b', value: 'ü' },
+    ])
+  })
+
+  test.each([
+    ['{"key":"a","value":"1"}\nnonsense', 'line 2: not JSON'],
+    ['{"key":"","value":"1"}', 'line 1: needs a "key"'],
+    ['\n{"key":"a","value":1}', 'line 2: needs a "value"'],
+    ['[1]', 'line 1: needs a "key"'],
+  ])('that are none are named by their line: %s', async (text, message) => {
+    await expect(all(text, 5)).rejects.toThrow(message)
+    await expect(all(text, 5)).rejects.toBeInstanceOf(BadLine)
+  })
+})
+
+describe('an import', () => {
+  const input = (count: number) =>
+    readRecords(pieces(Array.from({ length: count }, (_, at) => `{"key":"k${at}","value":"v"}\n`).join(''), 4096))
+
+  test('has a bounded number of records under way', async () => {
+    let underWay = 0
+    let most = 0
+    let revision = 0n
+    const put = (async () => {
+      underWay += 1
+      most = Math.max(most, underWay)
+      await new Promise((resolve) => setImmediate(resolve))
+      underWay -= 1
+      revision += 1n
+      return { done: true, revision, previous: 0n }
+    }) as Put
+    const summary = fresh()
+    expect(await importRecords({ put }, input(10_000), summary, 1000)).toBeUndefined()
+    expect(summary).toEqual({ records: 10_000, firstRevision: 1n, lastRevision: 10_000n })
+    expect(most).toBeLessThanOrEqual(2048)
+    expect(most).toBeGreaterThan(100)
+  })
+
+  test('ends at the first failure, and says at which line', async () => {
+    const put = (async (key: string) => {
+      if (key === 'k7') throw new Error('no more')
+      return { done: true, revision: 1n, previous: 0n }
+    }) as Put
+    const failed = await importRecords({ put }, input(10), fresh(), 1000)
+    expect(failed).toMatchObject({ line: 8, error: { message: 'no more' } })
+  })
+
+  test('that is not over at a bad line still counts what came before', async () => {
+    const put = (async () => ({ done: true, revision: 1n, previous: 0n })) as Put
+    const summary = fresh()
+    const failed = await importRecords(
+      { put },
+      readRecords(pieces('{"key":"a","value":"1"}\n{}\n', 100)),
+      summary,
+      1000,
+    )
+    expect(failed).toMatchObject({ line: 2 })
+    expect(summary.records).toBe(1)
+  })
+})
+
+test('progress is a bar if the size is known, and says when the cluster does not answer', () => {
+  expect(progressLine(10, 5, 0.5)).toBe('████████████░░░░░░░░░░░░  50 %  10 records  5/s')
+  expect(progressLine(10, 0, undefined)).toBe('10 records  waiting for the cluster')
+})
