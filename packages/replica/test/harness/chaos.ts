@@ -10,6 +10,7 @@ export class Chaos {
   readonly #clock: VirtualClock
   readonly #random: Random
   readonly #checks: Checks
+  #delay = noFaults.delay
   #ended = false
   #besieged = false
 
@@ -21,18 +22,21 @@ export class Chaos {
   }
 
   begin(): void {
+    this.#delay = { least: 0.1, most: 0.5 + this.#random.next() * 4 }
     this.#cluster.network.setFaults({
       drop: this.#random.next() < 0.6 ? this.#random.next() * 0.08 : 0,
       duplicate: this.#random.next() < 0.6 ? this.#random.next() * 0.1 : 0,
       reorder: this.#random.next() < 0.6 ? this.#random.next() * 0.15 : 0,
-      delay: { least: 0.1, most: 0.5 + this.#random.next() * 4 },
+      delay: this.#delay,
     })
     this.#checks.elected = (leader) => {
       if (this.#ended || (this.#random.next() > 0.2 && !this.#besieged)) return
       this.#besieged = false
       this.#coup(leader)
     }
-    if (this.#random.next() < 0.3) this.#siege()
+    const opening = this.#random.next()
+    if (opening < 0.2) this.#siege()
+    else if (opening < 0.7) this.#clock.after(40, () => this.#slowRival())
     this.#next()
   }
 
@@ -71,9 +75,21 @@ export class Chaos {
     const { nodes } = this.#cluster
     const slow = this.#pick(nodes)
     if (slow === undefined) return
-    this.#besieged = true
     for (const node of nodes) if (node !== slow) this.#crash(node, 'kill', 4)
-    this.#hold(slow, 150 + this.#random.next() * 150)
+    this.#slowRival(slow)
+  }
+
+  #slowRival(slow = this.#pick(this.#cluster.nodes)): void {
+    if (slow === undefined) return
+    this.#besieged = true
+    const millis = 150 + this.#random.next() * 150
+    this.#hold(slow, millis)
+    // Slow messages too, so that campaigns overlap.
+    const { network } = this.#cluster
+    network.setFaults({ delay: { least: 3, most: 12 } })
+    this.#clock.after(millis, () => {
+      if (!this.#ended) network.setFaults({ delay: this.#delay })
+    })
   }
 
   /** The network is whole, every disk is well, every node runs. */
@@ -85,6 +101,7 @@ export class Chaos {
     for (const node of nodes) {
       network.resume(node.id)
       node.disk.release()
+      node.disk.faults.capacity = Number.POSITIVE_INFINITY
       if (!node.alive && !node.disk.faults.failSync) node.start()
     }
     this.#checks.note('healed')
@@ -118,6 +135,7 @@ export class Chaos {
     else if (dice < 0.82) this.#pause(one)
     else if (dice < 0.86) this.#siege()
     else if (dice < 0.92) this.#rivalry()
+    else if (dice < 0.95) this.#fill(one)
     else this.#say('heal', () => network.heal())
   }
 
@@ -158,6 +176,16 @@ export class Chaos {
     this.#checks.note(`the disk of ${node.id} stalls`)
     disk.faults.hold = true
     this.#clock.after(millis, () => disk.release())
+  }
+
+  /** No room for anything new: writes wait, none is lost, none is acknowledged. */
+  #fill(node: SimulatedNode): void {
+    const { disk } = node
+    this.#checks.note(`the disk of ${node.id} is full`)
+    disk.faults.capacity = 1
+    this.#clock.after(50 + this.#random.next() * 400, () => {
+      disk.faults.capacity = Number.POSITIVE_INFINITY
+    })
   }
 
   #pause(node: SimulatedNode): void {

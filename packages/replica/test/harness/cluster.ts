@@ -138,7 +138,7 @@ export class SimulatedNode {
         if (this.replica === replica) this.serving = replica
       },
       (error: unknown) => {
-        if (this.replica === replica) checks.broken(`${this.id} refuses to start: ${error}`)
+        if (this.replica === replica) this.#refused(error)
       },
     )
   }
@@ -149,15 +149,28 @@ export class SimulatedNode {
     this.#init.checks.state(this.id, applied.position, machines.map((machine) => machine.hash()).join(' '))
   }
 
-  #fatal(error: Error): void {
-    if (!this.diskFails) return this.#init.checks.broken(`${this.id} stopped: ${error.stack ?? error}`)
-    this.#init.checks.note(`${this.id} stopped: its disk fails`)
+  /** A node may find no room to start, or a disk that fails; nothing else may keep it from coming back. */
+  #refused(error: unknown): void {
+    const { checks } = this.#init
+    const full = `${error}`.includes('ENOSPC')
+    if (!full && !this.diskFails) return checks.broken(`${this.id} refuses to start: ${error}`)
+    checks.note(`${this.id} cannot start: ${full ? 'no room' : 'its disk fails'}`)
+    this.#again()
+  }
+
+  #again(): void {
     this.#init.clock.after(30, () => {
       if (this.alive) this.crash('kill')
       this.#init.clock.after(50, () => {
         if (!this.alive) this.start()
       })
     })
+  }
+
+  #fatal(error: Error): void {
+    if (!this.diskFails) return this.#init.checks.broken(`${this.id} stopped: ${error.stack ?? error}`)
+    this.#init.checks.note(`${this.id} stopped: its disk fails`)
+    this.#again()
   }
 
   /** `power`: what was not synced is gone, in part. `kill`: only the process is. */
