@@ -13,13 +13,21 @@ export interface ProcessRecord {
 
 export type ProcessState = 'running' | 'paused' | 'dead'
 
+/** Start times count from the boot: without its id, a record from before a reboot could match. */
+const bootId = (): string => {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  } catch {
+    return 'unknown'
+  }
+}
+
 const fromProc = (pid: number): { readonly started: string; readonly state: string } | undefined => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The name in parentheses may hold spaces and parentheses itself: count from the last one.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
-    return { started: `${boot}:${fields[19]}`, state: fields[0] ?? '' }
+    return { started: `${bootId()}:${fields[19]}`, state: fields[0] ?? '' }
   } catch {
     return undefined
   }

@@ -118,7 +118,7 @@ export const startProcess = async (
     const child = spawn(
       process.execPath,
       [...process.execArgv, script, 'node', 'start', '--config', configPath(local, node.name), ...owned],
-      { detached: true, stdio: ['ignore', log, log], env: { ...process.env, CONCLAVE_OWNER: '' } },
+      { detached: true, stdio: ['ignore', log, log] },
     )
     child.unref()
     const record = child.pid === undefined ? undefined : recordOf(child.pid)

@@ -95,6 +95,20 @@ describe('a local cluster', { timeout: 120_000 }, () => {
       expect(nodes.map(stateOf)).toEqual(['dead'])
     }))
 
+  test('is shown by a foreground up that did not start it, and outlives that one', () =>
+    inDirectory(async (cwd) => {
+      await json(cwd, ['up', '-d', '-n', '1'])
+      const up = start(cwd, ['up'])
+      await until(
+        async () => up.stdout(),
+        (text) => text.includes(' leads; '),
+      )
+      up.child.kill('SIGTERM')
+      expect(await up.ended).toMatchObject({ code: 0 })
+      expect(await alive(cwd)).toBe(1)
+      expect((await run(cwd, ['logs', 'n1'])).stdout).toContain('the node is up')
+    }))
+
   test('never signals a process that only took over the number of a node', () =>
     inDirectory(async (cwd) => {
       await json(cwd, ['up', '-d', '-n', '1'])
@@ -107,6 +121,44 @@ describe('a local cluster', { timeout: 120_000 }, () => {
       expect((await run(cwd, ['node', 'kill', 'n1'])).code).toBe(3)
       expect((await run(cwd, ['down'])).code).toBe(0)
       expect(stateOf(own)).toBe('running')
+    }))
+})
+
+describe('one node', { timeout: 60_000 }, () => {
+  test('is named by init, the same way each time, and starts from flags or a file', () =>
+    inDirectory(async (cwd) => {
+      const init = ['init', '--name', 'a', '--listen', '/ip4/127.0.0.1/tcp/7400', '--data', 'data']
+      const first = await run(cwd, init)
+      expect(first.stdout).toMatch(/^--member a=\/ip4\/127\.0\.0\.1\/tcp\/7400\/p2p\/12D3\w+\n$/)
+      expect((await run(cwd, init)).stdout).toBe(first.stdout)
+      const { member, id } = await json<{ member: string; id: string }>(cwd, init)
+      expect(first.stdout).toBe(`--member ${member}\n`)
+      await writeFile(
+        join(cwd, 'a.yaml'),
+        `name: a\ndata: data\nlisten: /ip4/127.0.0.1/tcp/0\nmembers:\n  a: /ip4/127.0.0.1/tcp/7400/p2p/${id}\n`,
+      )
+      const node = start(cwd, ['node', 'start', '--config', 'a.yaml'])
+      await until(
+        async () => node.stdout(),
+        (text) => text.includes('the node is up'),
+      )
+      node.child.kill('SIGTERM')
+      expect(await node.ended).toMatchObject({ code: 0, stderr: '' })
+    }))
+
+  test('with a wrong configuration is told what is wrong and what is allowed', () =>
+    inDirectory(async (cwd) => {
+      await writeFile(
+        join(cwd, 'bad.yaml'),
+        'name: a\ndata: data\nlisten: /ip4/127.0.0.1/tcp/0\nengin: raft\ndurability: no\n',
+      )
+      const bad = await run(cwd, ['node', 'start', '--config', 'bad.yaml'])
+      expect(bad.code).toBe(2)
+      expect(bad.stderr).toContain('unknown key "engin" (did you mean "engine"?); allowed are name, cluster')
+      expect(bad.stderr).toContain('durability: must be one of "disk", "memory"')
+      expect((await run(cwd, ['node', 'start', '--name', 'a'])).stderr).toContain('data: is missing')
+      expect((await run(cwd, ['node', 'start', '--member', 'nonsense'])).code).toBe(2)
+      expect((await run(cwd, ['nonsense'])).code).toBe(2)
     }))
 })
 
