@@ -62,6 +62,8 @@ export async function* readRecords(
 export interface ImportSummary {
   /** Acknowledged. */
   records: number
+  /** Sent, not yet acknowledged. */
+  underWay: number
   /** Of the acknowledged ones; undefined if there are none. */
   firstRevision: bigint | undefined
   lastRevision: bigint | undefined
@@ -78,14 +80,13 @@ export const importRecords = async (
   summary: ImportSummary,
   timeout: number,
 ): Promise<{ readonly error: unknown; readonly line: number | undefined } | undefined> => {
-  let underWay = 0
   let bytes = 0
   let wake: () => void = () => {}
   let failed: { error: unknown; line: number | undefined } | undefined
   const put = ({ line, key, value }: ImportRecord): void => {
     const cost = key.length + value.length
     bytes += cost
-    underWay += 1
+    summary.underWay += 1
     void kv
       .put(key, value, { timeout })
       .then(
@@ -97,7 +98,7 @@ export const importRecords = async (
       )
       .finally(() => {
         bytes -= cost
-        underWay -= 1
+        summary.underWay -= 1
         wake()
       })
   }
@@ -112,14 +113,14 @@ export const importRecords = async (
     for await (const record of records) {
       if (failed !== undefined) break
       put(record)
-      if (underWay >= maxInFlight || bytes >= maxInFlightBytes) {
-        await until(() => underWay < maxInFlight && bytes < maxInFlightBytes)
+      if (summary.underWay >= maxInFlight || bytes >= maxInFlightBytes) {
+        await until(() => summary.underWay < maxInFlight && bytes < maxInFlightBytes)
       }
     }
   } catch (error) {
     failed ??= { error, line: error instanceof BadLine ? error.line : undefined }
   }
-  await until(() => underWay === 0)
+  await until(() => summary.underWay === 0)
   return failed
 }
 

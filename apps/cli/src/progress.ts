@@ -33,7 +33,7 @@ export class Progress {
     const { records } = this.#summary
     const rate = Math.round(((records - this.#last.records) * 1000) / (now - this.#last.at))
     this.#last = { at: now, records }
-    const line = progressLine(records, rate, this.#size === undefined ? undefined : this.#read / this.#size)
+    const line = progressLine(this.#summary, rate, this.#size === undefined ? undefined : this.#read / this.#size)
     this.#stream.write(this.#bar ? `\r${line}\u001b[K` : `${line}\n`)
   }
 
@@ -44,8 +44,13 @@ export class Progress {
 }
 
 /** @param part of the input that was read, 0 to 1, if its size is known. */
-export const progressLine = (records: number, rate: number, part: number | undefined): string => {
-  const state = rate === 0 ? 'waiting for the cluster' : `${rate}/s`
+export const progressLine = (
+  { records, underWay }: Pick<ImportSummary, 'records' | 'underWay'>,
+  rate: number,
+  part: number | undefined,
+): string => {
+  const waiting = underWay > 0 ? 'waiting for the cluster' : 'waiting for input'
+  const state = rate === 0 ? waiting : `${rate}/s`
   if (part === undefined) return `${records} records  ${state}`
   const filled = Math.round(Math.min(1, part) * barWidth)
   const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled)

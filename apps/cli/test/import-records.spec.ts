@@ -12,7 +12,7 @@ const all = async (text: string, size: number): Promise<unknown[]> => {
   for await (const record of readRecords(pieces(text, size))) records.push(record)
   return records
 }
-const fresh = (): ImportSummary => ({ records: 0, firstRevision: undefined, lastRevision: undefined })
+const fresh = (): ImportSummary => ({ records: 0, underWay: 0, firstRevision: undefined, lastRevision: undefined })
 type Put = Parameters<typeof importRecords>[0]['put']
 
 describe('records', () => {
@@ -52,7 +52,7 @@ describe('an import', () => {
     }) as Put
     const summary = fresh()
     expect(await importRecords({ put }, input(10_000), summary, 1000)).toBeUndefined()
-    expect(summary).toEqual({ records: 10_000, firstRevision: 1n, lastRevision: 10_000n })
+    expect(summary).toEqual({ records: 10_000, underWay: 0, firstRevision: 1n, lastRevision: 10_000n })
     expect(most).toBeLessThanOrEqual(2048)
     expect(most).toBeGreaterThan(100)
   })
@@ -81,6 +81,7 @@ describe('an import', () => {
 })
 
 test('progress is a bar if the size is known, and says when the cluster does not answer', () => {
-  expect(progressLine(10, 5, 0.5)).toBe('████████████░░░░░░░░░░░░  50 %  10 records  5/s')
-  expect(progressLine(10, 0, undefined)).toBe('10 records  waiting for the cluster')
+  expect(progressLine({ records: 10, underWay: 3 }, 5, 0.5)).toBe('████████████░░░░░░░░░░░░  50 %  10 records  5/s')
+  expect(progressLine({ records: 10, underWay: 3 }, 0, undefined)).toBe('10 records  waiting for the cluster')
+  expect(progressLine({ records: 10, underWay: 0 }, 0, undefined)).toBe('10 records  waiting for input')
 })

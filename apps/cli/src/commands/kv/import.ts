@@ -32,7 +32,7 @@ export class KvImport extends ConclaveCommand {
     const { args, flags } = await this.parse(KvImport)
     const { input, size } = await open(args.file)
     await using client = await openClient(flags)
-    const summary: ImportSummary = { records: 0, firstRevision: undefined, lastRevision: undefined }
+    const summary: ImportSummary = { records: 0, underWay: 0, firstRevision: undefined, lastRevision: undefined }
     const progress = new Progress(process.stderr, summary, size, this.jsonEnabled())
     const started = performance.now()
     const records = readRecords(input, (bytes) => progress.read(bytes))
