@@ -108,6 +108,13 @@ const plain = new TextDecoder()
 /** The text of a value. */
 export const textOf = (value: Uint8Array): string => plain.decode(value)
 
+/** Without types nothing else keeps a number or a Uint16Array from being cut to bytes. */
+const bytesOf = (value: string | Uint8Array): Uint8Array => {
+  if (typeof value === 'string') return text.encode(value)
+  if (value instanceof Uint8Array) return value
+  throw new TypeError(`a value is a string or a Uint8Array, got ${value === null ? 'null' : typeof value}`)
+}
+
 const intervalOf = (range: Range): Interval =>
   range.prefix !== undefined
     ? prefixInterval(encodeBound(range.prefix))
@@ -144,10 +151,7 @@ export class Kv {
   ): Promise<Written>
   put(key: string, value: string | Uint8Array, options?: WriteOptions): Promise<Written | Mismatch>
   put(key: string, value: string | Uint8Array, options?: WriteOptions): Promise<Written | Mismatch> {
-    return this.#write(
-      () => encodePut(encodeKey(key), typeof value === 'string' ? text.encode(value) : value, options?.ifRevision),
-      options,
-    )
+    return this.#write(() => encodePut(encodeKey(key), bytesOf(value), options?.ifRevision), options)
   }
 
   /** Removes a key; `previous` is 0n if it was not there. Otherwise as `put`. */
@@ -251,7 +255,7 @@ export class Kv {
   watch(options: WatchOptions = {}): AsyncIterableIterator<KvEvent, undefined> & AsyncDisposable {
     const { cluster, clock, random, watchers, wake } = this.#init
     const { key, keysOnly = false, level = 'linearizable', signal, fromRevision } = options
-    const watcher = new Watcher({
+    const watcher: Watcher = new Watcher({
       cluster,
       clock,
       random,
@@ -263,6 +267,7 @@ export class Kv {
       ended: () => watchers.delete(watcher),
     })
     watchers.add(watcher)
+    watcher.listen()
     wake()
     if (fromRevision !== undefined) watcher.start(fromRevision < 1n ? 1n : fromRevision)
     else this.#startFromNow(watcher, level, signal)

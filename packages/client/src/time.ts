@@ -5,6 +5,9 @@ export interface ClientClock extends Clock {
   afterHolding(ms: number, run: () => void): Cancel
 }
 
+/** A timer that is set for longer fires at once instead. */
+const maxTimerMillis = 2 ** 31 - 1
+
 /** The clock of this process. */
 export const systemClock: ClientClock = {
   now: () => performance.now() as Monotonic,
@@ -14,7 +17,7 @@ export const systemClock: ClientClock = {
     return () => clearTimeout(timer)
   },
   afterHolding: (ms, run) => {
-    const timer = setTimeout(run, ms)
+    const timer = setTimeout(run, Math.min(ms, maxTimerMillis))
     return () => clearTimeout(timer)
   },
   defer: (run) => {

@@ -47,8 +47,13 @@ export class Watcher implements AsyncIterableIterator<KvEvent, undefined> {
   constructor(init: WatcherInit) {
     this.#init = init
     this.#aborted = () => this.fail(new Aborted(true, init.signal?.reason))
-    if (init.signal?.aborted) this.#aborted()
-    else init.signal?.addEventListener('abort', this.#aborted, { once: true })
+  }
+
+  /** Listens to the signal, which may have fired already: only now, when the one who is told of the end knows this watcher. */
+  listen(): void {
+    const { signal } = this.#init
+    if (signal?.aborted) this.#aborted()
+    else signal?.addEventListener('abort', this.#aborted, { once: true })
   }
 
   /** Begins with this revision. */

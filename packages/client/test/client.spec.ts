@@ -258,6 +258,21 @@ describe('errors say what is known', () => {
     expect(error).toMatchObject({ name: 'Refused', reason: 'invalid', definite: true })
   })
 
+  test('a watch whose signal has fired before it began ends with that', async () => {
+    const { kv } = await started(new FakeCluster())
+    const watch = kv.watch({ prefix: '', signal: AbortSignal.abort() })
+    await expect(watch.next()).rejects.toMatchObject({ code: 'aborted' })
+    expect(await watch.next()).toMatchObject({ done: true })
+  })
+
+  test('a value that is neither text nor bytes is refused, not cut to bytes', async () => {
+    const { kv } = await started(new FakeCluster())
+    for (const value of [5, undefined, null, new Uint16Array(2), [1]]) {
+      await expect(kv.put('k', value as unknown as string)).rejects.toThrow('a value is a string or a Uint8Array')
+    }
+    await kv.put('k', 'v')
+  })
+
   test('an aborted call rejects at once, and says whether it was sent', async () => {
     const cluster = new FakeCluster()
     const { kv } = await started(cluster)
