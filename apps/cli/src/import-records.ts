@@ -2,6 +2,7 @@ import type { Kv } from '@conclave/client'
 
 /** A line longer than this is no record: a key and a value at their largest, every character escaped. */
 const maxLine = 8 * 1024 * 1024
+const newline = 0x0a
 /** What may be under way at a time. */
 const maxInFlight = 2048
 const maxInFlightBytes = 8 * 1024 * 1024
@@ -9,7 +10,7 @@ const maxInFlightBytes = 8 * 1024 * 1024
 export interface ImportRecord {
   readonly line: number
   readonly key: string
-  readonly value: string
+  readonly value: string | Uint8Array
 }
 
 /** A line that is no record. */
@@ -33,8 +34,31 @@ const parseLine = (text: string, line: number): ImportRecord => {
   const record = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
   if (typeof record.key !== 'string' || record.key === '')
     throw new BadLine(line, 'needs a "key" that is a string and not empty')
-  if (typeof record.value !== 'string') throw new BadLine(line, 'needs a "value" that is a string')
-  return { line, key: record.key, value: record.value }
+  if (!record.key.isWellFormed()) throw new BadLine(line, 'the "key" holds a lone surrogate, which has no UTF-8')
+  return { line, key: record.key, value: valueFrom(record, line) }
+}
+
+/** The value of a record; `valueBase64` is how `kv ls --json` writes one that is no text. */
+const valueFrom = ({ value, valueBase64 }: Record<string, unknown>, line: number): string | Uint8Array => {
+  if (value === undefined && typeof valueBase64 === 'string') {
+    if (!/^(?:[\w+/-]{4})*(?:[\w+/-]{2,3}={0,2})?$/.test(valueBase64))
+      throw new BadLine(line, '"valueBase64" is not base64')
+    return Buffer.from(valueBase64, 'base64')
+  }
+  if (typeof value !== 'string') throw new BadLine(line, 'needs a "value" that is a string')
+  if (!value.isWellFormed()) throw new BadLine(line, 'the "value" holds a lone surrogate, which has no UTF-8')
+  return value
+}
+
+const strict = new TextDecoder('utf-8', { fatal: true })
+
+/** Of bytes that are no UTF-8, others would be written than those that were read. */
+const decodeLine = (bytes: Uint8Array, line: number): string => {
+  try {
+    return strict.decode(bytes)
+  } catch {
+    throw new BadLine(line, 'not UTF-8')
+  }
 }
 
 /** Records from NDJSON, line by line; empty lines are skipped. @throws BadLine. */
@@ -42,21 +66,34 @@ export async function* readRecords(
   input: AsyncIterable<Uint8Array>,
   read: (bytes: number) => void = () => {},
 ): AsyncGenerator<ImportRecord, void> {
-  const decoder = new TextDecoder()
-  let partial = ''
-  let line = 0
+  let pieces: Uint8Array[] = []
+  let length = 0
+  let line = 1
+  const take = (piece: Uint8Array): void => {
+    length += piece.length
+    if (length > maxLine) throw new BadLine(line, `longer than ${maxLine} bytes`)
+    if (piece.length > 0) pieces.push(piece)
+  }
+  const cut = (): string => {
+    const text = decodeLine(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces), line)
+    pieces = []
+    length = 0
+    return text
+  }
   for await (const chunk of input) {
     read(chunk.length)
-    const lines = (partial + decoder.decode(chunk, { stream: true })).split('\n')
-    partial = lines.pop() ?? ''
-    for (const text of lines) {
-      line += 1
+    let at = 0
+    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, at)) {
+      take(chunk.subarray(at, end))
+      at = end + 1
+      const text = cut()
       if (text.trim() !== '') yield parseLine(text, line)
+      line += 1
     }
-    if (partial.length > maxLine) throw new BadLine(line + 1, `longer than ${maxLine} characters`)
+    take(chunk.subarray(at))
   }
-  partial += decoder.decode()
-  if (partial.trim() !== '') yield parseLine(partial, line + 1)
+  const text = cut()
+  if (text.trim() !== '') yield parseLine(text, line)
 }
 
 export interface ImportSummary {

@@ -34,6 +34,32 @@ describe('records', () => {
   })
 })
 
+describe('values', () => {
+  test('that are no text come in base64, as `kv ls --json` writes them', async () => {
+    expect(await all('{"key":"a","valueBase64":"AP8="}', 100)).toEqual([
+      { line: 1, key: 'a', value: Buffer.from([0, 255]) },
+    ])
+    await expect(all('{"key":"a","valueBase64":"*"}', 100)).rejects.toThrow('line 1: "valueBase64" is not base64')
+  })
+
+  test('are never changed in silence: what has no UTF-8 is refused', async () => {
+    await expect(all('{"key":"a","value":"\\ud800"}', 100)).rejects.toThrow(
+      'line 1: the "value" holds a lone surrogate',
+    )
+    await expect(all('{"key":"\\udc00","value":""}', 100)).rejects.toThrow('line 1: the "key" holds a lone surrogate')
+    const latin = (async function* () {
+      yield Buffer.from('{"key":"a","value":"1"}\n{"key":"\u00e4","value":"1"}\n', 'latin1')
+    })()
+    const reader = readRecords(latin)
+    expect((await reader.next()).value).toMatchObject({ key: 'a' })
+    await expect(reader.next()).rejects.toThrow('line 2: not UTF-8')
+  })
+
+  test('may follow a byte order mark', async () => {
+    expect(await all('\ufeff{"key":"a","value":"1"}\r\n', 2)).toEqual([{ line: 1, key: 'a', value: '1' }])
+  })
+})
+
 describe('an import', () => {
   const input = (count: number) =>
     readRecords(pieces(Array.from({ length: count }, (_, at) => `{"key":"k${at}","value":"v"}\n`).join(''), 4096))

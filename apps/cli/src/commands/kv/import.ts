@@ -59,7 +59,8 @@ const open = async (
 ): Promise<{ readonly input: AsyncIterable<Uint8Array>; readonly size: number | undefined }> => {
   if (file === '-') return { input: process.stdin, size: undefined }
   const found = await stat(file).catch(() => undefined)
-  if (found?.isFile() !== true) {
+  // A pipe will do: `import <(…)`, /dev/stdin.
+  if (found === undefined || found.isDirectory()) {
     throw new CommandFailed(
       exitCodes.usage,
       'no-such-file',
@@ -67,7 +68,7 @@ const open = async (
       'Name a file with one {"key": "…", "value": "…"} a line, or - for standard input.',
     )
   }
-  return { input: createReadStream(file, { highWaterMark: 256 * 1024 }), size: found.size }
+  return { input: createReadStream(file, { highWaterMark: 256 * 1024 }), size: found.isFile() ? found.size : undefined }
 }
 
 const failure = (error: unknown, line: number | undefined, records: number): CommandFailed => {
@@ -87,6 +88,8 @@ const failure = (error: unknown, line: number | undefined, records: number): Com
     exit,
     exit === exitCodes.unavailable ? 'unavailable' : 'failed',
     `${at}${message}`,
-    `${count}. Import again when the cluster serves (\`conclave status\`): a put can be repeated.`,
+    exit === exitCodes.unavailable
+      ? `${count}. Import again when the cluster serves (\`conclave status\`): a put can be repeated.`
+      : `${count}. Repair it and import again: a put can be repeated.`,
   )
 }
