@@ -20,8 +20,10 @@ export const dataFlag = {
 export const targetFlags = {
   endpoints: Flags.string({
     description: 'nodes to talk to: multiaddrs with /p2p/ID, separated by commas (or CONCLAVE_ENDPOINTS)',
-    helpValue: 'ADDR,…',
+    helpValue: 'ADDR',
     multiple: true,
+    // Else the key that follows would be taken for one more endpoint.
+    multipleNonGreedy: true,
     delimiter: ',',
   }),
   ...dataFlag,
