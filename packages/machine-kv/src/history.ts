@@ -37,18 +37,22 @@ export class History {
     return this.#sum.lanes
   }
 
-  push(event: Entry): void {
+  /** @param forgotten gets the events that are dropped for it, oldest first. */
+  push(event: Entry, forgotten?: (event: Entry) => void): void {
     this.#events.push(event)
     this.#bytes += entryCost(event)
     this.#sum.add(event)
-    while (this.size > 1 && (this.size > this.limits.events || this.#bytes > this.limits.bytes)) this.#drop()
+    while (this.size > 1 && (this.size > this.limits.events || this.#bytes > this.limits.bytes)) {
+      const oldest = this.#drop()
+      forgotten?.(oldest)
+    }
     if (this.#head > 1024 && this.#head > this.#events.length / 2) {
       this.#events = this.#events.slice(this.#head)
       this.#head = 0
     }
   }
 
-  #drop(): void {
+  #drop(): Entry {
     const oldest = this.#events[this.#head] as Entry
     // Undefined keeps no value alive until the array is cut.
     this.#events[this.#head] = undefined as unknown as Entry
@@ -56,6 +60,7 @@ export class History {
     this.#bytes -= entryCost(oldest)
     this.#sum.remove(oldest)
     this.#forgotten = oldest.modified
+    return oldest
   }
 
   /** Events of revision ≥ `from`, oldest first. Not to be used any more after the next `push`. */

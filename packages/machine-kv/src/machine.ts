@@ -1,4 +1,4 @@
-import { type ApplyContext, type Capture, copyBytes, type Feed, type StateMachine } from '@conclave/interface'
+import type { ApplyContext, Capture, Feed, StateMachine } from '@conclave/interface'
 import { decodeCommand, encodeDone, encodeMismatch, encodeRefusal } from './commands.ts'
 import { KvFeed } from './feed.ts'
 import type { History, HistoryLimits } from './history.ts'
@@ -47,7 +47,7 @@ class KvMachine implements StateMachine {
       const current = this.#store.get(key)?.modified ?? 0
       if (current !== condition) return encodeMismatch(current)
     }
-    const previous = operation === 'put' ? this.#store.put(key, copyBytes(value)) : this.#store.delete(key)
+    const previous = operation === 'put' ? this.#store.put(key, value) : this.#store.delete(key)
     return encodeDone(this.#store.revision, previous)
   }
 

@@ -1,8 +1,9 @@
-import { MalformedBytes } from '@conclave/interface'
+import { copyBytes, MalformedBytes } from '@conclave/interface'
 import { type Entry, HashSum, hashWords, makeEntry } from './entry.ts'
 import { History, type HistoryLimits } from './history.ts'
 import type { ByteString } from './keys.ts'
 import { OrderedEntries } from './ordered.ts'
+import { Slab } from './slab.ts'
 import { type FrozenState, readSnapshot } from './snapshot.ts'
 
 const noBytes = new Uint8Array(0)
@@ -11,6 +12,7 @@ const noBytes = new Uint8Array(0)
 export class Store {
   readonly entries = new OrderedEntries()
   readonly #sum = new HashSum()
+  readonly #slab = new Slab()
   revision = 0
   history: History
 
@@ -18,8 +20,9 @@ export class Store {
     this.history = new History(limits)
   }
 
-  /** @param value is kept: it must not change. @returns the `modified` of what was there; 0: nothing was. */
-  put(key: ByteString, value: Uint8Array): number {
+  /** @param bytes the value; copied. @returns the `modified` of what was there; 0: nothing was. */
+  put(key: ByteString, bytes: Uint8Array): number {
+    const value = this.#slab.copy(bytes)
     this.revision += 1
     const before = this.entries.get(key)
     const entry =
@@ -27,7 +30,7 @@ export class Store {
         ? makeEntry(key, value, this.revision, this.revision, 1)
         : makeEntry(key, value, before.created, this.revision, before.version + 1)
     this.set(entry)
-    this.history.push(entry)
+    this.history.push(entry, this.#settle)
     return before?.modified ?? 0
   }
 
@@ -37,8 +40,14 @@ export class Store {
     if (removed === undefined) return 0
     this.#sum.remove(removed)
     this.revision += 1
-    this.history.push(makeEntry(key, noBytes, 0, this.revision, 0))
+    this.history.push(makeEntry(key, noBytes, 0, this.revision, 0), this.#settle)
     return removed.modified
+  }
+
+  /** A value that outlives its event is there to stay: it leaves the slab, which goes with its last event. */
+  readonly #settle = (event: Entry): void => {
+    if (event.value.length === event.value.buffer.byteLength || this.entries.get(event.key) !== event) return
+    this.entries.set({ ...event, value: copyBytes(event.value) })
   }
 
   set(entry: Entry): void {
