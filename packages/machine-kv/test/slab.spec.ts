@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { type ByteString, toByteString } from '../src/keys.ts'
 import { Slab } from '../src/slab.ts'
 import { Store } from '../src/store.ts'
 
+const key = (text: string): ByteString => toByteString(new TextEncoder().encode(text))
 const bytes = (fill: number, length: number): Uint8Array => new Uint8Array(length).fill(fill)
 
 describe('slabs', () => {
@@ -22,17 +24,17 @@ describe('slabs', () => {
 
   test('a value that outlives its event keeps no slab alive', () => {
     const store = new Store({ events: 10, bytes: 1 << 20 })
-    store.put('stays', bytes(7, 100))
-    expect(store.get('stays')?.value.buffer.byteLength).toBeGreaterThan(100)
-    for (let i = 0; i < 20; i++) store.put('changes', bytes(i, 100))
-    expect(store.get('stays')?.value).toEqual(bytes(7, 100))
-    expect(store.get('stays')?.value.buffer.byteLength).toBe(100)
+    store.put(key('stays'), bytes(7, 100))
+    expect(store.get(key('stays'))?.value.buffer.byteLength).toBeGreaterThan(100)
+    for (let i = 0; i < 20; i++) store.put(key('changes'), bytes(i, 100))
+    expect(store.get(key('stays'))?.value).toEqual(bytes(7, 100))
+    expect(store.get(key('stays'))?.value.buffer.byteLength).toBe(100)
   })
 
   test('letting go of an event changes no hash', () => {
     const [few, many] = [new Store({ events: 1, bytes: 0 }), new Store({ events: 1, bytes: 0 })]
-    for (const store of [few, many]) for (let i = 0; i < 50; i++) store.put(`k${i % 7}`, bytes(i, 40))
+    for (const store of [few, many]) for (let i = 0; i < 50; i++) store.put(key(`k${i % 7}`), bytes(i, 40))
     expect(few.hash()).toBe(many.hash())
-    expect([...few.entries.entriesFrom('')].map((entry) => entry.value[0])).toEqual([49, 43, 44, 45, 46, 47, 48])
+    expect([...few.entries.entriesFrom(key(''))].map((entry) => entry.value[0])).toEqual([49, 43, 44, 45, 46, 47, 48])
   })
 })
