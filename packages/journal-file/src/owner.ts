@@ -21,10 +21,15 @@ interface Owner {
 const orEmpty = (read: Promise<string>): Promise<string> => read.catch(() => '')
 const bootId = async (): Promise<string> => (await orEmpty(readFile('/proc/sys/kernel/random/boot_id', 'utf8'))).trim()
 
-/** The command in field 2 may hold spaces and parentheses: count from the last `)`, which field 3 follows. */
+/**
+ * Empty for a process that is gone, also one that its parent has not waited for yet. Such a zombie may have threads that still end a write: then it is
+ * not gone. The command in field 2 may hold spaces and parentheses: count from the last `)`, which field 3 follows.
+ */
 const startTime = async (pid: number): Promise<string> => {
   const stat = await orEmpty(readFile(`/proc/${pid}/stat`, 'utf8'))
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [state, threads, start] = [fields[0], fields[17], fields[19]]
+  return state === 'Z' && Number(threads) <= 1 ? '' : (start ?? '')
 }
 
 const alive = (pid: number): boolean => {

@@ -45,6 +45,26 @@ const start = (): Promise<{ child: ChildProcess; line: string }> =>
 const journal = () => fileJournal({ directory, segmentBytes: 4096 })
 const locks = async (): Promise<string[]> => (await readdir(directory)).filter((name) => name.startsWith('lock'))
 
+test.skipIf(process.platform !== 'linux')('a dead owner whose parent has not waited for it is no owner', async () => {
+  // The shell becomes a `sleep` that waits for nobody: its child stays a zombie.
+  const owner = `'${process.execPath}' --conditions=@conclave/source '${new URL('owner-child.ts', import.meta.url).pathname}' '${directory}'`
+  const parent = spawn('bash', ['-c', `${owner} <&3 3<&- & exec sleep 60`], {
+    stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
+  })
+  children.push(parent)
+  const line = await new Promise<string>((resolve) =>
+    parent.stdout?.once('data', (data: Buffer) => resolve(data.toString())),
+  )
+  const pid = Number(/^open (\d+)/.exec(line)?.[1])
+  await expect(journal().open(quiet)).rejects.toThrow(DataDirectoryInUse)
+  process.kill(pid, 'SIGKILL')
+  const state = async (): Promise<string> => (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/.*\) /s, '')
+  while (!/^Z (\S+ ){16}[01] /.test(await state())) await new Promise((resolve) => setImmediate(resolve))
+  const mine = journal()
+  await mine.open(quiet)
+  await mine.close()
+})
+
 test('a second process is refused and told who owns the directory; when that one dies, even by SIGKILL, it gets in', async () => {
   const first = await start()
   expect(first.line).toBe(`open ${first.child.pid}`)
