@@ -66,8 +66,9 @@ class Reception implements FrameListener {
     })
   }
 
+  /** Also of a body that is here whole and could not be staged: the sender need not wait for its time-out. */
   #reject(): void {
-    if (this.#state !== 'offered') return
+    if (this.#state !== 'offered' && this.#state !== 'whole') return
     this.#end(kinds.reject)
   }
 

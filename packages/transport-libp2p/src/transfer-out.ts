@@ -78,6 +78,7 @@ const offer = async (
   stream.send([kindOnly(kinds.end)])
   let last = await talk.next()
   while (last === kinds.staging) last = await talk.next()
+  if (last === kinds.reject) return 'rejected'
   if (last !== kinds.confirm) throw new MalformedBytes(`a body was answered by ${last}`)
   return 'accepted'
 }

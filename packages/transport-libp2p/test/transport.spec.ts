@@ -276,6 +276,19 @@ describe('a transfer', () => {
     expect(texts(b)).toEqual(['meanwhile'])
   })
 
+  test('can be rejected when the body could not be staged', async () => {
+    await using world = new World()
+    const [a, b] = await pair(world)
+    b.witness.offer = async (_, incoming) => {
+      for await (const _chunk of incoming.accept());
+      incoming.reject()
+    }
+    const body = async function* (): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(10)
+    }
+    expect(await a.transport.transfer(b.host.id, new Uint8Array(), body(), never)).toBe('rejected')
+  })
+
   test('can be rejected, and several run at once', async () => {
     await using world = new World()
     const [a, b] = await pair(world)

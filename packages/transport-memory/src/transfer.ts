@@ -82,6 +82,8 @@ export class MemoryTransfer {
       }
       whole = true
       this.#taken = true
+      const late = new MemoryLinkFailed('the body was not staged within the time-out')
+      this.#init.clock.after(this.#init.timeoutMillis, () => this.fail(late))
     } catch (thrown) {
       this.fail(thrown instanceof Error ? thrown : new Error(String(thrown)))
       throw thrown

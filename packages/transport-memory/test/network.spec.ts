@@ -245,6 +245,16 @@ describe('a transfer', () => {
     expect(closed).toBe(true)
   })
 
+  test('fails when the receiver took it all and never says that it is staged', async () => {
+    const { clock, a: from, b: to } = world()
+    to.witness.offer = async (_, incoming) => {
+      await take(incoming)
+    }
+    await expect(
+      clock.until(from.transport.transfer(b, new Uint8Array(), body(3), new AbortController().signal)),
+    ).rejects.toThrow('not staged within the time-out')
+  })
+
   test('fails when the sender aborts, when the receiver leaves, and when a partition outlasts the time-out', async () => {
     const { clock, network, a: from, b: to } = world()
     const abort = new AbortController()
