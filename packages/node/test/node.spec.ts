@@ -71,6 +71,14 @@ describe('a node alone', () => {
     await moved.close()
   })
 
+  test('says in one line that its port is taken', async () => {
+    await using first = await startNode({ name: 'a', data: join(directory, 'a'), listen: '/ip4/127.0.0.1/tcp/0' })
+    const [listen = ''] = first.addresses.map((address) => address.replace(/\/p2p\/.*/, ''))
+    const second = startNode({ name: 'b', data: join(directory, 'b'), listen })
+    await expect(second).rejects.toMatchObject({ code: 'listen-failed' })
+    await expect(second).rejects.toThrow(/^cannot listen on \/ip4\/127\.0\.0\.1\/tcp\/\d+: EADDRINUSE: [^\n]*$/)
+  })
+
   test('refuses a key without its journal', async () => {
     const config = { name: 'a', data: join(directory, 'a'), listen: '/ip4/127.0.0.1/tcp/0' }
     await (await startNode(config)).close()

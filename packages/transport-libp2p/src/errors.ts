@@ -21,6 +21,13 @@ export class DialFailed extends ConclaveError {
   readonly definite = true
 }
 
+/** The host could not listen where it was told to: the port is taken, or the address is not this machine's. */
+export class ListenFailed extends ConclaveError {
+  override readonly name = 'ListenFailed'
+  readonly code = 'listen-failed'
+  readonly definite = true
+}
+
 /** The identity file is unreadable, unfit, or readable by others. */
 export class IdentityUnfit extends ConclaveError {
   override readonly name = 'IdentityUnfit'

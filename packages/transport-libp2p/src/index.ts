@@ -16,7 +16,7 @@
  */
 
 export { createHost } from './create-host.ts'
-export { DialFailed, IdentityUnfit, LinkFailed, MalformedFrame } from './errors.ts'
+export { DialFailed, IdentityUnfit, LinkFailed, ListenFailed, MalformedFrame } from './errors.ts'
 export type { FrameLimits, FrameListener, FrameStream } from './frame-stream.ts'
 export { type Gate, isLoopback } from './gate.ts'
 export type { Host, HostInit, PeerAddress } from './host.ts'

@@ -6,7 +6,7 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import { asError, DialFailed, LinkFailed } from './errors.ts'
+import { asError, DialFailed, LinkFailed, ListenFailed } from './errors.ts'
 import { FramedBytes, type FrameLimits, type FrameStream } from './frame-stream.ts'
 import { closedGate, isLoopback } from './gate.ts'
 import { dialable, type Host, type HostInit, hostDefaults, type PeerAddress } from './host.ts'
@@ -31,6 +31,14 @@ const silent: ComponentLogger = {
 }
 
 type Dial = (address: ReturnType<typeof multiaddr>, options: { signal: AbortSignal }) => Promise<Connection>
+
+/** libp2p tells of its own settings and puts a stack into the message; what a person needs is the system's reason. */
+const listenFailed = (thrown: unknown, listen: readonly string[]): Error => {
+  const error = asError(thrown)
+  const reasons = [...error.message.matchAll(/Error: listen (.+)/g)].map(([, reason]) => reason)
+  if (reasons.length === 0) return error
+  return new ListenFailed(`cannot listen on ${listen.join(', ')}: ${reasons.join('; ')}`, { cause: error })
+}
 
 /** See `createHost`. In a module of its own, since it loads libp2p. */
 export const startLibp2pHost = async (init: HostInit): Promise<Host> => {
@@ -88,6 +96,8 @@ export const startLibp2pHost = async (init: HostInit): Promise<Host> => {
         return { dial: (address, options) => transportManager.dial(address, options) }
       },
     },
+  }).catch((thrown: unknown) => {
+    throw listenFailed(thrown, listen)
   })
   return new Libp2pHost(node, node.services.dialer.dial, init)
 }
