@@ -2,6 +2,7 @@ import { Args, Flags } from '@oclif/core'
 import { ConclaveCommand } from '../../base-command.ts'
 import { levelOf, openClient, readFlags } from '../../client.ts'
 import { entryJson } from '../../entry-json.ts'
+import { printLine } from '../../print-line.ts'
 
 export class KvLs extends ConclaveCommand {
   static override summary = 'List keys in byte order, by prefix or interval.'
@@ -39,7 +40,7 @@ export class KvLs extends ConclaveCommand {
     for await (const entry of client.kv.entries({ ...range, ...page, keysOnly, level: levelOf(flags) })) {
       if (left <= 0) break
       left -= 1
-      if (!(await print(this.line(entry, flags.values)))) break
+      if (!(await printLine(this.line(entry, flags.values)))) break
     }
   }
 
@@ -47,19 +48,4 @@ export class KvLs extends ConclaveCommand {
     if (this.jsonEnabled()) return JSON.stringify(entryJson(entry))
     return values ? `${entry.key}\t${Buffer.from(entry.value).toString()}` : entry.key
   }
-}
-
-/** Writes a line, and waits if the reader is slower than we are. False: the reader has gone (`| head`), and nobody wants more. */
-const print = async (line: string): Promise<boolean> => {
-  const { stdout } = process
-  if (stdout.destroyed) return false
-  if (stdout.write(`${line}\n`)) return true
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      stdout.off('drain', done).off('close', done)
-      resolve()
-    }
-    stdout.on('drain', done).on('close', done)
-  })
-  return !stdout.destroyed
 }

@@ -2,6 +2,7 @@ import { Args, Flags } from '@oclif/core'
 import { ConclaveCommand, color } from '../../base-command.ts'
 import { clientFlags, openClient, parseRevision } from '../../client.ts'
 import { eventJson } from '../../entry-json.ts'
+import { printLine } from '../../print-line.ts'
 import { endSignal } from '../../signals.ts'
 
 export class KvWatch extends ConclaveCommand {
@@ -40,9 +41,8 @@ export class KvWatch extends ConclaveCommand {
         const line = this.jsonEnabled()
           ? JSON.stringify(eventJson(event))
           : `${event.revision} ${type} ${event.key}${value}`
-        process.stdout.write(`${line}\n`)
         left -= 1
-        if (left <= 0) break
+        if (!(await printLine(line)) || left <= 0) break
       }
     } catch (error) {
       if (!stop.signal.aborted) throw error
