@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { errorJson, exitCodeOf } from '../src/exit.ts'
 import { writeCluster } from '../src/local/cluster.ts'
 import { recordOf, signalProcess, stateOf } from '../src/local/process.ts'
+import { withLock } from '../src/local/supervise.ts'
 import { renderLogLine } from '../src/log-lines.ts'
 import { findTarget } from '../src/target.ts'
 
@@ -65,6 +66,17 @@ describe('processes', () => {
     expect(stateOf({ pid: process.pid, started: 'before' })).toBe('dead')
     expect(signalProcess({ pid: process.pid, started: 'before' }, 'SIGKILL')).toBe(false)
   })
+})
+
+test('a lock is taken over from a dead command, and from one that could not write its name', async () => {
+  const path = join(base, 'up.lock')
+  for (const text of ['{"pid":999999999,"started":"never"}', '']) {
+    writeFileSync(path, text)
+    const old = new Date(Date.now() - 120_000)
+    utimesSync(path, old, old)
+    expect(await withLock(base, async () => existsSync(path))).toBe(true)
+    expect(existsSync(path)).toBe(false)
+  }
 })
 
 test('log lines are for people; what is no log line stays as it is', () => {

@@ -39,6 +39,8 @@ import {
 const graceMillis = 5_000
 /** What is left of a killed process gets this long to go, before its successor is started. */
 const goneMillis = 10_000
+/** Longer than any command holds the lock. */
+const namelessMillis = 60_000
 /** A log file larger than this is set aside when its node starts; one old file is kept. */
 const logBytes = 16 * 1024 * 1024
 
@@ -62,6 +64,14 @@ export const supervisorOf = (directory: string): ProcessRecord | undefined => {
   return stateOf(record) === 'dead' ? undefined : record
 }
 
+/** Whether the holder of a lock has died. One that names nobody (a full disk, a kill in the wrong moment) is judged by its age. */
+const abandoned = (path: string): boolean => {
+  const holder = readRecord(path)
+  if (holder !== undefined) return stateOf(holder) === 'dead'
+  const written = statSync(path, { throwIfNoEntry: false })
+  return written !== undefined && Date.now() - written.mtimeMs > namelessMillis
+}
+
 /**
  * Holds the directory's lock while `run` runs, so that two commands do not start the same node twice.
  * @throws CommandFailed if another command holds it for ten seconds.
@@ -74,9 +84,11 @@ export const withLock = async <T>(directory: string, run: () => Promise<T>): Pro
       writeFileSync(path, `${JSON.stringify(own)}\n`, { flag: 'wx' })
       return true
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      const holder = readRecord(path)
-      if (holder !== undefined && stateOf(holder) === 'dead') rmSync(path, { force: true })
+      const { code } = error as NodeJS.ErrnoException
+      // It is the file that locks, not what it says: a cluster can be stopped on a full disk too.
+      if (code === 'ENOSPC' && existsSync(path)) return true
+      if (code !== 'EEXIST') throw error
+      if (abandoned(path)) rmSync(path, { force: true })
       return false
     }
   }
@@ -129,7 +141,13 @@ export const startProcess = async (
         `node ${node.name} did not start`,
         `See ${logPath(local, node.name)}.`,
       )
-    writeRecord(processPath(local, node.name), owner === undefined ? record : { ...record, owner: owner.pid })
+    try {
+      writeRecord(processPath(local, node.name), owner === undefined ? record : { ...record, owner: owner.pid })
+    } catch (error) {
+      // Nobody would find it again to stop it.
+      child.kill('SIGKILL')
+      throw error
+    }
     return record
   } finally {
     closeSync(log)
