@@ -5,12 +5,16 @@ import { addressOf, requireCluster, requireNode } from './local/cluster.ts'
 import { processesOf } from './local/supervise.ts'
 import { findTarget, type Target, targetFlags } from './target.ts'
 
+/** A day: nobody waits longer, and timers do not count much further. */
+export const maxTimeoutSeconds = 86_400
+
 export const clientFlags = {
   ...targetFlags,
   timeout: Flags.integer({
     description: 'seconds until a call is given up',
     default: 10,
     min: 1,
+    max: maxTimeoutSeconds,
     helpValue: 'SECONDS',
   }),
 }

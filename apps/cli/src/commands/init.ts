@@ -23,7 +23,8 @@ export class Init extends ConclaveCommand {
   async run(): Promise<unknown> {
     const { flags } = await this.parse(Init)
     const { name, listen, data, cluster } = flags
-    if (!/^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/[1-9]\d*$/.test(listen)) {
+    const [, port] = /^\/(?:ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/([1-9]\d*)$/.exec(listen) ?? []
+    if (port === undefined || Number(port) > 65_535) {
       throw new CommandFailed(
         exitCodes.usage,
         'invalid-listen',

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { CommandFailed, exitCodes } from '../exit.ts'
 import { addressOf, configPath, type LocalCluster, type LocalNode, nodeDirectory, writeCluster } from './cluster.ts'
 
 const listen = (): Promise<Server> =>
@@ -32,8 +33,10 @@ export interface LocalOptions {
 /** Chooses names, ports and identities, and writes a configuration per node; `cluster.json` comes last, so that a cluster is there whole or not at all. */
 export const createCluster = async (options: LocalOptions): Promise<LocalCluster> => {
   const { directory, engine, cluster } = options
-  const { initNode } = await import('@conclave/node')
-  mkdirSync(directory, { recursive: true })
+  const { initNode, resolveConfig } = await import('@conclave/node')
+  // Before anything is made: a cluster with a wrong size in its files could only be removed again.
+  resolveConfig({ name: 'n1', data: directory, listen: '/ip4/127.0.0.1/tcp/0', ...sizesOf(options) })
+  makeDirectory(directory)
   const ports = await freePorts(options.nodes)
   const nodes: LocalNode[] = []
   for (const [index, port] of ports.entries()) {
@@ -47,7 +50,29 @@ export const createCluster = async (options: LocalOptions): Promise<LocalCluster
   return local
 }
 
-const writeConfig = (local: LocalCluster, node: LocalNode, { snapshotBytes, tailBytes }: LocalOptions): void => {
+const makeDirectory = (directory: string): void => {
+  try {
+    mkdirSync(directory, { recursive: true })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new CommandFailed(
+      exitCodes.error,
+      'no-directory',
+      `cannot make the directory ${directory}: ${reason}`,
+      'Name another one with --data.',
+    )
+  }
+}
+
+const sizesOf = ({
+  snapshotBytes,
+  tailBytes,
+}: LocalOptions): Partial<Record<'snapshotBytes' | 'tailBytes', string>> => ({
+  ...(snapshotBytes === undefined ? {} : { snapshotBytes }),
+  ...(tailBytes === undefined ? {} : { tailBytes }),
+})
+
+const writeConfig = (local: LocalCluster, node: LocalNode, options: LocalOptions): void => {
   const config = {
     name: node.name,
     cluster: local.cluster,
@@ -55,8 +80,7 @@ const writeConfig = (local: LocalCluster, node: LocalNode, { snapshotBytes, tail
     listen: `/ip4/127.0.0.1/tcp/${node.port}`,
     members: Object.fromEntries(local.nodes.map((member) => [member.name, addressOf(member)])),
     engine: local.engine,
-    ...(snapshotBytes === undefined ? {} : { snapshotBytes }),
-    ...(tailBytes === undefined ? {} : { tailBytes }),
+    ...sizesOf(options),
   }
   writeFileSync(configPath(local, node.name), stringify(config))
 }

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Args, Flags } from '@oclif/core'
 import { ConclaveCommand } from '../../base-command.ts'
-import { clientFlags, openClient } from '../../client.ts'
+import { clientFlags, maxTimeoutSeconds, openClient } from '../../client.ts'
 import { CommandFailed, type ExitCode, exitCodeOf, exitCodes } from '../../exit.ts'
 import { BadLine, type ImportSummary, importRecords, readRecords } from '../../import-records.ts'
 import { Progress } from '../../progress.ts'
@@ -24,6 +24,7 @@ export class KvImport extends ConclaveCommand {
       description: 'seconds without an answer until a record is given up',
       default: 60,
       min: 1,
+      max: maxTimeoutSeconds,
       helpValue: 'SECONDS',
     }),
   }
