@@ -1,11 +1,21 @@
 import type { Writable } from 'node:stream'
 
+const gone = new WeakSet<Writable>()
+const watched = new WeakSet<Writable>()
+
+/** Standard output forgets its error at once and never closes: who wants to know later has to listen. */
+const watchErrors = (stream: Writable): void => {
+  if (watched.has(stream)) return
+  watched.add(stream)
+  stream.on('error', () => gone.add(stream))
+}
+
 /**
- * Writes a line, and waits if the reader is slower than we are. False: the reader has gone (`| head`), and nobody wants more. Standard output tells of
- * that with an error; it need not close.
+ * Writes a line, and waits if the reader is slower than we are. False: the reader has gone (`| head`), and nobody wants more.
  */
 export const printLine = async (line: string, stream: Writable = process.stdout): Promise<boolean> => {
-  const over = (): boolean => stream.destroyed || stream.errored !== null
+  watchErrors(stream)
+  const over = (): boolean => stream.destroyed || gone.has(stream)
   if (over()) return false
   if (stream.write(`${line}\n`)) return true
   await new Promise<void>((resolve) => {
