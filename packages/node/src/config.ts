@@ -33,15 +33,18 @@ const size = (least: number) =>
     return z.NEVER
   })
 
+const portFits = (at: string): boolean => Number(/\/tcp\/(\d+)/.exec(at)?.[1]) <= 65_535
 const address = z
   .string()
   .regex(/^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d{1,5}$/, 'a multiaddr such as /ip4/192.168.1.10/tcp/7400')
+  .refine(portFits, 'a multiaddr with a port of at most 65535')
 const memberAddress = z
   .string()
   .regex(
     /^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/\d{1,5}\/p2p\/[1-9A-HJ-NP-Za-km-z]{30,64}$/,
     'a multiaddr with a peer id, such as /ip4/192.168.1.10/tcp/7400/p2p/12D3KooW…: `conclave init` prints it',
   )
+  .refine(portFits, 'a multiaddr with a port of at most 65535')
 const oneOrMore = <Schema extends z.ZodType>(schema: Schema) =>
   z.union([schema.transform((value) => [value]), z.array(schema).min(1)])
 const nodeName = z.string().regex(/^[0-9a-zA-Z._-]{1,63}$/, '1 to 63 characters of 0-9 a-z A-Z . _ -')

@@ -63,6 +63,11 @@ describe('a configuration', () => {
     )
   })
 
+  test('takes no port that does not exist', () => {
+    expect(problemsOf({ ...good, listen: '/ip4/127.0.0.1/tcp/70000' })[0]).toContain('port of at most 65535')
+    expect(problemsOf({ ...good, members: { n1: `/ip4/127.0.0.1/tcp/70000/p2p/${id}` } })[0]).toContain('at most 65535')
+  })
+
   test('must have the node itself among its members', () => {
     expect(problemsOf({ ...good, name: 'n2' })).toEqual(['members: must hold this node itself, "n2"; it has n1'])
   })
