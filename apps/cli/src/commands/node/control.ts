@@ -26,54 +26,53 @@ const reach = async (local: LocalCluster, found: LocalProcess, state: ProcessSta
   await waitUntil(5_000, () => processOf(local, found.node).state === state)
 }
 
-export class NodeKill extends ConclaveCommand {
+type Signalled = { readonly name: string; readonly pid: number | undefined; readonly state: string }
+
+/** Sends a node one signal, and waits until it shows. */
+abstract class SignalCommand extends ConclaveCommand {
+  static override args = nodeArg
+  static override flags = dataFlag
+
+  protected async deliver(signal: Parameters<typeof send>[1], state: Parameters<typeof reach>[2]): Promise<Signalled> {
+    const { args, flags } = await this.parse(SignalCommand)
+    const local = requireCluster(flags.data)
+    const found = processOf(local, requireNode(local, args.name))
+    send(found, signal)
+    await reach(local, found, state)
+    return { name: args.name, pid: found.record?.pid, state }
+  }
+}
+
+export class NodeKill extends SignalCommand {
   static override summary = 'SIGKILL a node of the local cluster: it has no time to close anything.'
   static override examples = ['<%= config.bin %> <%= command.id %> n1']
-  static override args = nodeArg
-  static override flags = dataFlag
 
   async run(): Promise<unknown> {
-    const { args, flags } = await this.parse(NodeKill)
-    const local = requireCluster(flags.data)
-    const found = processOf(local, requireNode(local, args.name))
-    send(found, 'SIGKILL')
-    await reach(local, found, 'dead')
-    this.log(`killed ${args.name} (pid ${found.record?.pid}); bring it back with: conclave node restart ${args.name}`)
-    return { name: args.name, pid: found.record?.pid, state: 'dead' }
+    const killed = await this.deliver('SIGKILL', 'dead')
+    this.log(`killed ${killed.name} (pid ${killed.pid}); bring it back with: conclave node restart ${killed.name}`)
+    return killed
   }
 }
 
-export class NodePause extends ConclaveCommand {
+export class NodePause extends SignalCommand {
   static override summary = 'SIGSTOP a node of the local cluster: it hangs, its connections stay.'
   static override examples = ['<%= config.bin %> <%= command.id %> n1']
-  static override args = nodeArg
-  static override flags = dataFlag
 
   async run(): Promise<unknown> {
-    const { args, flags } = await this.parse(NodePause)
-    const local = requireCluster(flags.data)
-    const found = processOf(local, requireNode(local, args.name))
-    send(found, 'SIGSTOP')
-    await reach(local, found, 'paused')
-    this.log(`paused ${args.name}; let it go on with: conclave node resume ${args.name}`)
-    return { name: args.name, pid: found.record?.pid, state: 'paused' }
+    const paused = await this.deliver('SIGSTOP', 'paused')
+    this.log(`paused ${paused.name}; let it go on with: conclave node resume ${paused.name}`)
+    return paused
   }
 }
 
-export class NodeResume extends ConclaveCommand {
+export class NodeResume extends SignalCommand {
   static override summary = 'SIGCONT a paused node of the local cluster.'
   static override examples = ['<%= config.bin %> <%= command.id %> n1']
-  static override args = nodeArg
-  static override flags = dataFlag
 
   async run(): Promise<unknown> {
-    const { args, flags } = await this.parse(NodeResume)
-    const local = requireCluster(flags.data)
-    const found = processOf(local, requireNode(local, args.name))
-    send(found, 'SIGCONT')
-    await reach(local, found, 'running')
-    this.log(`resumed ${args.name}`)
-    return { name: args.name, pid: found.record?.pid, state: 'running' }
+    const resumed = await this.deliver('SIGCONT', 'running')
+    this.log(`resumed ${resumed.name}`)
+    return resumed
   }
 }
 
