@@ -6,15 +6,15 @@
 const FLOORS = [
   ['packages/interface'],
   ['packages/quorum'],
-  ['packages/(?:engine|journal|transport|machine)-[^/]+', 'packages/balance'],
+  ['packages/(?:engine|journal|transport|machine)-[^/]+', 'packages/balance', 'packages/linearizability'],
   ['packages/replica', 'packages/client'],
-  ['packages/node'],
-  ['packages/(?:simulator|linearizability|testing|compliance)'],
+  ['packages/node', 'packages/simulator'],
+  ['packages/(?:testing|compliance)'],
   ['apps/[^/]+'],
 ]
 
 /** What must also run in a browser: no node: module, no package outside the workspace. */
-const PURE = '^packages/(?:interface|quorum|balance|engine-[^/]+|machine-[^/]+)/src/'
+const PURE = '^packages/(?:interface|quorum|balance|linearizability|engine-[^/]+|machine-[^/]+)/src/'
 
 const onFloors = (floors) => `^(?:${floors.flat().join('|')})/`
 

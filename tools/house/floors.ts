@@ -92,7 +92,7 @@ async function catchesPlantedViolations(): Promise<string[]> {
 }
 
 const isModule = /^(?:packages|apps)\/[^/]+\/(?:src|test|bin)\/.*\.(?:ts|js|mjs|cjs)$/
-const PURE = /^packages\/(?:interface|quorum|balance|engine-[^/]+|machine-[^/]+)\/src\//
+const PURE = /^packages\/(?:interface|quorum|balance|linearizability|engine-[^/]+|machine-[^/]+)\/src\//
 
 async function readsThisWorkspace(): Promise<string[]> {
   const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'packages', 'apps'], {

@@ -15,6 +15,8 @@ export interface EngineFactory {
    * @throws MalformedBytes if the recovered state does not parse; AssertionFailed if it contradicts itself.
    */
   create(init: EngineInit): Engine
+  /** A message in a few words, for people who read a timeline: `append 7..9 term 3`. Never throws; undefined if it does not parse. */
+  describe?(message: Uint8Array): string | undefined
 }
 
 export interface EngineInit {
@@ -28,6 +30,11 @@ export interface EngineInit {
   /** For election jitter; seeded by the caller. */
   readonly random: Random
   readonly limits: EngineLimits
+  /**
+   * Whether this node, while it leads, may serve `lease` reads: they are as good as the clocks of the members run at the same rate, within a
+   * tenth. Default false: they are served as `linearizable`.
+   */
+  readonly leases?: boolean
 }
 
 /** All in ticks (10 ms each in production), so that an engine never reads a clock. */
@@ -94,7 +101,9 @@ export type Input =
   | { readonly type: 'read'; readonly id: RequestId; readonly level: ReadLevel }
   /** Nobody waits for this read any more. It settles no more; a proposal cannot be cancelled. */
   | { readonly type: 'cancel'; readonly id: RequestId }
+  /** Settles exactly once, like a proposal: `decided` at the position of the configuration that ends the change. */
   | { readonly type: 'reconfigure'; readonly id: RequestId; readonly change: MembershipChange }
+  /** Give leadership to this voter. Nothing settles: the news is in `Effects.leader`. Given up after an election time-out, and ignored by who does not lead. */
   | { readonly type: 'transfer'; readonly to: NodeId }
   /** The write and all earlier ones are on disk: they survive a loss of power. */
   | { readonly type: 'persisted'; readonly write: WriteId }
