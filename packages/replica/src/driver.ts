@@ -8,6 +8,8 @@ import {
   type JournalOp,
   type LeaderInfo,
   type Logger,
+  type Membership,
+  type MembershipChange,
   type Monotonic,
   type NodeId,
   type Outcome,
@@ -20,11 +22,13 @@ import {
   writeId,
 } from '@conclave/interface'
 import type { Applier } from './applier.ts'
+import { type ChangeDone, type ChangeOutcome, Changes } from './changes.ts'
 import type { ReplicaLimits } from './limits.ts'
 import { LogClock } from './log-time.ts'
 import { Outbox } from './outbox.ts'
 import { type BlockDone, type BlockOutcome, Proposals } from './proposals.ts'
 import { type ReadDone, type ReadOutcome, Reads } from './reads.ts'
+import { Restores } from './restores.ts'
 import { Snapshots, type SnapshotsOwner } from './snapshots.ts'
 
 export interface DriverInit extends Omit<SnapshotsOwner, 'push' | 'wake' | 'issued'> {
@@ -37,6 +41,8 @@ export interface DriverInit extends Omit<SnapshotsOwner, 'push' | 'wake' | 'issu
   /** Something was applied in this turn. */
   applied(): void
   leader(info: LeaderInfo): void
+  /** Another configuration is decided. */
+  members(membership: Membership): void
   /** The engine will never be stepped again. */
   failed(error: Error): void
 }
@@ -57,7 +63,9 @@ export class Driver implements TransportHandler {
   readonly #proposals: Proposals
   readonly #reads: Reads
   readonly #leaseReads: Reads
+  readonly #changes: Changes
   readonly #outbox: Outbox
+  readonly #restores: Restores
   readonly snapshots: Snapshots
   readonly #logClock = new LogClock()
   #inputs: Input[] = []
@@ -73,9 +81,6 @@ export class Driver implements TransportHandler {
   #durable = 0
   #toldDurable = 0
   #unwritten = 0
-  #restore: { readonly effect: NonNullable<Effects['restore']>; readonly write: number } | undefined
-  #restoreRuns = false
-  #tasks: Promise<void> = Promise.resolve()
   /** Staged bodies that the engine was told of in this turn: it names them in this turn's write, or never. */
   #introduced: SnapshotId[] = []
   #leader: LeaderInfo | undefined
@@ -83,7 +88,6 @@ export class Driver implements TransportHandler {
   turns = 0
   writes = 0
   dropped = 0
-  restored = 0
 
   constructor(init: DriverInit) {
     this.#init = init
@@ -112,6 +116,20 @@ export class Driver implements TransportHandler {
     }
     this.#reads = new Reads(reads, 'linearizable', limits.waitingReads)
     this.#leaseReads = new Reads(reads, 'lease', limits.waitingReads)
+    this.#changes = new Changes({
+      nextId,
+      reconfigure: (id, change) => this.push({ type: 'reconfigure', id, change }),
+      refusal: (reason) => this.#refusal(reason),
+    })
+    this.#restores = new Restores({
+      applier: init.applier,
+      snapshots: this.snapshots,
+      journal: init.journal,
+      running: () => this.#running,
+      restored: () => init.applied(),
+      wake: () => this.wake(),
+      failed: (error) => this.fail(error),
+    })
   }
 
   // ---- what comes in ------------------------------------------------------------------------------------------------------------------
@@ -168,6 +186,13 @@ export class Driver implements TransportHandler {
     if (reads.submit(done)) this.wake()
   }
 
+  reconfigure(change: MembershipChange, done: ChangeDone): void {
+    const closed = this.#running ? undefined : this.#refusal('not-ready')
+    const unsupported = this.#engine.supports.membership ? undefined : this.#refusal('unsupported')
+    const refusal = closed ?? unsupported ?? this.#changes.submit(change, done)
+    if (refusal !== undefined) this.#init.clock.defer(() => done(refusal))
+  }
+
   /** Calls for a turn, once until it has run. */
   wake(): void {
     if (this.#scheduled || !this.#running) return
@@ -202,7 +227,7 @@ export class Driver implements TransportHandler {
     return undefined
   }
 
-  #refusal(reason: Refusal): BlockOutcome & ReadOutcome & { readonly type: 'refused' } {
+  #refusal(reason: Refusal): BlockOutcome & ReadOutcome & ChangeOutcome & { readonly type: 'refused' } {
     const leader = this.#leader?.id
     return { type: 'refused', reason, ...(leader !== undefined && { leader }) }
   }
@@ -268,11 +293,12 @@ export class Driver implements TransportHandler {
     for (const send of effects.sendSnapshot ?? []) this.snapshots.send(send)
     for (const answer of effects.answerSnapshot ?? []) this.snapshots.answer(answer)
     if (effects.capture === true) this.snapshots.want()
-    if (effects.restore !== undefined) this.#restoreLater(effects.restore)
+    if (effects.restore !== undefined) this.#restores.later(effects.restore, this.#issued)
     if (effects.decide.length > 0) this.#applier.enqueue(effects.decide)
+    this.#tellMembers(effects)
     // Before the entries are applied, so that replies are made for those who wait, and only for them.
     for (const { id, outcome } of effects.settle) this.#settle(id, outcome)
-    this.#maybeRestore()
+    this.#restores.step(this.#durable)
     this.#apply()
     if (this.#reads.wantsRound || this.#leaseReads.wantsRound || this.#applier.behind) this.wake()
   }
@@ -306,9 +332,16 @@ export class Driver implements TransportHandler {
     this.#init.leader(info)
   }
 
+  /** The last configuration that was decided in this turn; a snapshot's is the one that the engine begins with after it. */
+  #tellMembers({ decide, restore }: Effects): void {
+    const last = decide.findLast((decided) => decided.type === 'members')
+    if (last !== undefined) this.#init.members(last.membership)
+    else if (restore !== undefined) this.#init.members(this.#engine.status().membership)
+  }
+
   #settle(id: RequestId, outcome: Outcome): void {
     if (this.#proposals.settle(id, outcome) || this.#reads.settle(id, outcome)) return
-    this.#leaseReads.settle(id, outcome)
+    if (!this.#leaseReads.settle(id, outcome)) this.#changes.settle(id, outcome)
   }
 
   #apply(): void {
@@ -329,42 +362,6 @@ export class Driver implements TransportHandler {
     this.#leaseReads.applied(position)
   }
 
-  // ---- restore ------------------------------------------------------------------------------------------------------------------------
-
-  #restoreLater(effect: NonNullable<Effects['restore']>): void {
-    this.#applier.beginRestore(effect.position)
-    this.#restore = { effect, write: this.#issued }
-  }
-
-  /** A received snapshot takes effect when the write that names it is durable; a newer one takes the place of one that has not begun. */
-  #maybeRestore(): void {
-    const restore = this.#restore
-    if (restore === undefined || this.#restoreRuns || restore.write > this.#durable) return
-    this.#restore = undefined
-    this.#restoreRuns = true
-    const { id, position } = restore.effect
-    const run = async (): Promise<void> => {
-      await this.snapshots.abortCapture()
-      if (this.#restore !== undefined || !this.#running) return this.#restoreNext() // this body may be gone already
-      await this.#applier.restore(this.#init.journal.readSnapshot(id), position)
-      this.snapshots.startsAt(position)
-      this.restored++
-      if (this.#running && this.#restore === undefined) {
-        this.#applier.endRestore()
-        this.#init.applied()
-      }
-      this.#restoreNext()
-    }
-    this.#tasks = run().catch((error: unknown) => {
-      if (this.#running) this.fail(error)
-    })
-  }
-
-  #restoreNext(): void {
-    this.#restoreRuns = false
-    this.wake()
-  }
-
   // ---- the end ------------------------------------------------------------------------------------------------------------------------
 
   /** Stops for good: an engine that threw, or whose write failed, says nothing that can be trusted. */
@@ -383,11 +380,12 @@ export class Driver implements TransportHandler {
     this.#proposals.stop()
     this.#reads.stop()
     this.#leaseReads.stop()
+    this.#changes.stop()
     this.#applier.stop()
   }
 
   async stopped(): Promise<void> {
-    await this.#tasks
+    await this.#restores.stopped()
     await this.snapshots.stopped()
   }
 
@@ -401,6 +399,9 @@ export class Driver implements TransportHandler {
   }
   get diskState(): DiskState {
     return this.#disk
+  }
+  get restored(): number {
+    return this.#restores.count
   }
   get refused(): number {
     return this.#proposals.refused

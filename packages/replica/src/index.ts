@@ -12,6 +12,7 @@
  *
  * @packageDocumentation
  */
+export type { ChangeDone, ChangeOutcome } from './changes.ts'
 export { systemClock } from './clock.ts'
 export { defaultLimits, lanTiming, type ReplicaLimits } from './limits.ts'
 export type { BlockDone, BlockOutcome } from './proposals.ts'

@@ -8,6 +8,7 @@ import {
   type LeaderInfo,
   type Logger,
   type Membership,
+  type MembershipChange,
   type NodeId,
   type Random,
   type ReadLevel,
@@ -17,6 +18,7 @@ import {
   type Transport,
 } from '@conclave/interface'
 import { Applier } from './applier.ts'
+import type { ChangeDone } from './changes.ts'
 import { Driver } from './driver.ts'
 import { lanTiming, type ReplicaLimits, resolveLimits } from './limits.ts'
 import type { BlockDone } from './proposals.ts'
@@ -43,6 +45,8 @@ export interface ReplicaInit {
   readonly timing?: Timing
   /** Default: `defaultLimits`. */
   readonly limits?: Partial<ReplicaLimits>
+  /** See `EngineInit.leases`. Default false. */
+  readonly leases?: boolean
 }
 
 export interface ReplicaStatus {
@@ -94,6 +98,13 @@ export interface Replica {
    * On `ready`, call `query` within `done`. `done` is called exactly once; it may be within this call.
    */
   read(level: ReadLevel | 'local', done: ReadDone): void
+  /**
+   * Changes the membership. Only the leader does it, one change at a time: another that comes meanwhile is refused as `in-progress`, an engine
+   * that knows none refuses as `unsupported`. `done` is called exactly once, never before this call has returned.
+   */
+  reconfigure(change: MembershipChange, done: ChangeDone): void
+  /** Gives leadership to this voter if this node leads; otherwise without effect. Whether it took it is told by `onLeader`. */
+  transfer(to: NodeId): void
   /** Asks machine number `machine` as it stands. Undefined: there is no such machine, or it is being replaced by a snapshot. */
   query(machine: number, query: Uint8Array): Uint8Array | undefined
   /** A feed of machine number `machine`; poll it when `onApplied` tells. Undefined as above, or if the machine refuses. */
@@ -102,9 +113,13 @@ export interface Replica {
   onApplied(listener: () => void): () => void
   /** At every change of epoch or leader. */
   onLeader(listener: (leader: LeaderInfo) => void): () => void
+  /** At every configuration that is decided, and at the one of a snapshot that was received. */
+  onMembers(listener: (membership: Membership) => void): () => void
   /** Once, when the replica has stopped for good: its journal failed, or an invariant does not hold. Going on means making a new one. */
   onFatal(listener: (error: Error) => void): () => void
   readonly leader: LeaderInfo | undefined
+  /** The configuration decided last, as far as is known here: at the start that of the journal, or the founders. */
+  readonly membership: Membership
   status(): ReplicaStatus
   /** What is under way settles as unknown. No timer is left. Safe to call twice. */
   close(): Promise<void>
@@ -123,7 +138,9 @@ class ComposedReplica implements Replica {
   readonly #applier: Applier
   readonly #applied = new Listeners<void>()
   readonly #leader = new Listeners<LeaderInfo>()
+  readonly #members = new Listeners<Membership>()
   readonly #fatal = new Listeners<Error>()
+  #membership: Membership
   #phase: ReplicaStatus['phase'] = 'starting'
   #started = false
   #driver: Driver | undefined
@@ -135,6 +152,7 @@ class ComposedReplica implements Replica {
     assert(init.machines.length <= maxMachines, `a replica composes at most ${maxMachines} machines`)
     this.self = init.self
     this.#init = init
+    this.#membership = init.founders
     this.#limits = resolveLimits(init.limits)
     this.#sessions = new SessionTable(init.machines)
     this.#applier = new Applier(init.machines, this.#sessions)
@@ -153,7 +171,16 @@ class ComposedReplica implements Replica {
   }
 
   async #recover(): Promise<void> {
-    const { self, founders, journal, transport, engine: factory, random, timing = lanTiming } = this.#init
+    const {
+      self,
+      founders,
+      journal,
+      transport,
+      engine: factory,
+      random,
+      timing = lanTiming,
+      leases = false,
+    } = this.#init
     const recovered = await journal.open({ disk: (state) => this.#diskChanged(state) })
     const { snapshot } = recovered
     if (snapshot !== undefined) {
@@ -161,8 +188,9 @@ class ComposedReplica implements Replica {
       this.#applier.endRestore()
     }
     assert(this.#closing === undefined, 'the replica was closed while it started')
-    const engine = factory.create({ self, founders, recovered, timing, random, limits: this.#limits })
+    const engine = factory.create({ self, founders, recovered, timing, random, limits: this.#limits, leases })
     this.#engine = engine
+    this.#membership = engine.status().membership
     const driver = new Driver({
       ...this.#init,
       engine,
@@ -171,6 +199,7 @@ class ComposedReplica implements Replica {
       applier: this.#applier,
       applied: () => this.#tell(this.#applied, undefined),
       leader: (info) => this.#tell(this.#leader, info),
+      members: (membership) => this.#decidedMembers(membership),
       failed: (error) => this.#failed(error),
     })
     this.#driver = driver
@@ -196,6 +225,16 @@ class ComposedReplica implements Replica {
     else driver.read(level, guarded)
   }
 
+  reconfigure(change: MembershipChange, done: ChangeDone): void {
+    const guarded: ChangeDone = (outcome) => this.#guard(() => done(outcome))
+    if (this.#driver === undefined) this.#init.clock.defer(() => guarded({ type: 'refused', reason: 'not-ready' }))
+    else this.#driver.reconfigure(change, guarded)
+  }
+
+  transfer(to: NodeId): void {
+    this.#driver?.push({ type: 'transfer', to })
+  }
+
   query(machine: number, query: Uint8Array): Uint8Array | undefined {
     return this.#applier.restoring ? undefined : this.#init.machines[machine - 1]?.query(query)
   }
@@ -210,12 +249,19 @@ class ComposedReplica implements Replica {
   onLeader(listener: (leader: LeaderInfo) => void): () => void {
     return this.#leader.add(listener)
   }
+  onMembers(listener: (membership: Membership) => void): () => void {
+    return this.#members.add(listener)
+  }
   onFatal(listener: (error: Error) => void): () => void {
     return this.#fatal.add(listener)
   }
 
   get leader(): LeaderInfo | undefined {
     return this.#driver?.leaderInfo
+  }
+
+  get membership(): Membership {
+    return this.#membership
   }
 
   status(): ReplicaStatus {
@@ -275,6 +321,11 @@ class ComposedReplica implements Replica {
   #diskChanged(state: DiskState): void {
     this.#disk = state
     this.#driver?.disk(state)
+  }
+
+  #decidedMembers(membership: Membership): void {
+    this.#membership = membership
+    this.#tell(this.#members, membership)
   }
 
   #failed(error: Error): void {

@@ -31,13 +31,16 @@ import { type BlockOutcome, createReplica, type Replica, type ReplicaInit } from
 import { settlePromises, VirtualClock } from './virtual-clock.ts'
 
 export const self = nodeId('a')
+export const epochOne = epoch(1n)
 export const founders: Membership = { members: [{ id: self, name: 'a', addresses: [], role: 'voter' }] }
 
 /** A cluster of one that decides what is on its disk. Everything that it was given can be looked at, and effects can be slipped in. */
 export class FakeEngine implements Engine {
-  readonly supports = { reads: true, membership: false, learners: false, transfer: false, leases: false }
+  supports = { reads: true, membership: false, learners: false, transfer: false, leases: false }
   readonly inputs: Input[] = []
   readonly init: EngineInit
+  /** The latest in its log, as `status` tells it. */
+  membership = founders
   /** Merged into the next drain. */
   extra: Partial<Effects> = {}
   /** Thrown by the next step. */
@@ -127,7 +130,7 @@ export class FakeEngine implements Engine {
       decided: at,
       last: at,
       snapshot: position(0),
-      membership: founders,
+      membership: this.membership,
       self: 'voter',
       malformed: 0,
       detail: {},
