@@ -3,8 +3,10 @@ import type { Host, Identity } from '@conclave/transport-libp2p'
 import type { Connector } from './channel.ts'
 import { Cluster } from './cluster.ts'
 import { type Dial, Dialer, parseEndpoint } from './dialer.ts'
+import { Errands } from './errands.ts'
 import { Aborted, ClientClosed, InvalidEndpoint, Unavailable } from './errors.ts'
 import { Kv } from './kv.ts'
+import { ClusterMembership } from './membership.ts'
 import type { LeaderNews, MemberNews, NodeStatus } from './protocol.ts'
 import { Reads } from './reads.ts'
 import { Ticker } from './ticker.ts'
@@ -47,7 +49,10 @@ export interface Client extends AsyncDisposable {
   leader(): LeaderNews
   /** Calls `listener` at every change of leader or epoch that the client learns of. @returns what stops it. */
   onLeader(listener: (news: LeaderNews) => void): () => void
+  /** The members that the client knows of now, learners included. */
   members(): readonly MemberNews[]
+  /** The members as the cluster has decided them, and their changes. */
+  readonly membership: ClusterMembership
   /** Asks every member; one that does not answer within `timeout` milliseconds (default 2,000) is not reachable. */
   status(options?: { readonly timeout?: number }): Promise<readonly MemberStatus[]>
   /** Ends the session and the connections; calls that wait fail. Safe to call twice. */
@@ -61,9 +66,11 @@ const randomSession = (): bigint => {
 
 class ConnectedClient implements Client {
   readonly kv: Kv
+  readonly membership: ClusterMembership
   readonly #cluster: Cluster
   readonly #writes: Writes
   readonly #reads: Reads
+  readonly #errands: Errands
   readonly #watchers = new Set<Watcher>()
   readonly #leaderListeners = new Set<(news: LeaderNews) => void>()
   readonly #readyListeners = new Set<() => void>()
@@ -99,16 +106,19 @@ class ConnectedClient implements Client {
     const shared = { cluster: this.#cluster, clock, random, wake }
     this.#writes = new Writes({ ...shared, newSessionId: randomSession })
     this.#reads = new Reads(shared)
+    this.#errands = new Errands(shared)
     const watchers = this.#watchers
     this.#ticker = new Ticker(clock, {
-      calls: () => this.#writes.waiting + this.#reads.waiting,
+      calls: () => this.#writes.waiting + this.#reads.waiting + this.#errands.waiting,
       watches: () => watchers.size,
       sweep: (now) => {
         this.#writes.sweep(now)
         this.#reads.sweep(now)
+        this.#errands.sweep(now)
       },
       ping: () => this.#cluster.ping(),
     })
+    this.membership = new ClusterMembership({ errands: this.#errands, timeout })
     this.kv = new Kv({ ...shared, writes: this.#writes, reads: this.#reads, timeout, watchers })
   }
 
@@ -119,6 +129,7 @@ class ConnectedClient implements Client {
   #changed(): void {
     this.#writes.changed()
     this.#reads.changed()
+    this.#errands.changed()
     for (const watcher of [...this.#watchers]) watcher.changed()
     if (this.#cluster.ready) for (const listener of [...this.#readyListeners]) listener()
   }
@@ -202,6 +213,7 @@ class ConnectedClient implements Client {
   async #close(): Promise<void> {
     for (const watcher of [...this.#watchers]) watcher.close()
     this.#reads.close()
+    this.#errands.close()
     await this.#writes.close()
     this.#ticker.stop()
     this.#cluster.close(new ClientClosed(true))

@@ -194,7 +194,7 @@ export class Cluster implements ConnectionEvents {
   #failed(node: Known, error: Error): void {
     node.error = error
     node.connection = undefined
-    if (!this.#open) return
+    if (!this.#open || this.#forget(node)) return
     this.#init.logger.debug({ node: node.id, error: error.message }, 'no connection to a node')
     node.retry?.()
     node.retry = this.#init.clock.after(backoff(node.failures++, this.#init.random.next()), () => {
@@ -203,13 +203,21 @@ export class Cluster implements ConnectionEvents {
     })
   }
 
+  /** A member of the past is not dialled again. */
+  #forget(node: Known): boolean {
+    const kept = node.endpoint || node.id === this.#leader.id || this.#members.length === 0
+    if (kept || this.#members.some(({ id }) => id === node.id)) return false
+    node.retry?.()
+    return this.#nodes.delete(node.id)
+  }
+
   welcomed(connection: Connection, { cluster, leader, members }: Welcome): void {
     const node = this.#nodes.get(connection.node)
     if (node === undefined) return connection.close(new Error('the node is no member any more'))
     node.failures = 0
     node.error = undefined
     this.#name = cluster
-    this.#learnMembers(members)
+    this.#learnMembers(members, connection)
     this.#greeting.get(connection)?.()
     this.learned(leader)
     this.#init.changed()
@@ -223,15 +231,13 @@ export class Cluster implements ConnectionEvents {
     this.maintain()
   }
 
-  #learnMembers(members: readonly MemberNews[]): void {
-    this.#members = members
+  /** The leader knows the members best: another node, which may lag behind, only adds to what it said. */
+  #learnMembers(members: readonly MemberNews[], from: Connection): void {
     for (const { id, name, addresses } of members) this.#know(id, name, addresses)
-    const ids = new Set(members.map((member) => member.id))
-    for (const node of this.#nodes.values()) {
-      if (ids.has(node.id) || node.endpoint || node.connection !== undefined || node.dialing) continue
-      node.retry?.()
-      this.#nodes.delete(node.id)
-    }
+    const leader = this.leaderConnection()
+    if (leader !== undefined && leader !== from) return
+    this.#members = members
+    for (const node of [...this.#nodes.values()]) if (node.connection === undefined && !node.dialing) this.#forget(node)
   }
 
   /** News of an older reign are old; of the same reign they matter if they name the leader for the first time. */

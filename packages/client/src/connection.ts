@@ -1,10 +1,12 @@
-import { type MalformedBytes, type NodeId, type Refusal, unreachable } from '@conclave/interface'
+import { type MalformedBytes, type MembershipChange, type NodeId, type Refusal, unreachable } from '@conclave/interface'
 import type { Channel } from './channel.ts'
 import {
   type ClientMessage,
   decodeServerMessage,
   encodeClientMessage,
   type LeaderNews,
+  type MembershipNews,
+  membershipFeature,
   type NodeStatus,
   protocolVersion,
   type Read,
@@ -24,6 +26,17 @@ export type BlockResult =
 
 export type ReadResult =
   | { readonly type: 'reply'; readonly reply: Uint8Array }
+  | { readonly type: 'refused'; readonly reason: Refusal }
+  | { readonly type: 'lost' }
+
+export type ChangeResult =
+  | { readonly type: 'done' }
+  | { readonly type: 'refused'; readonly reason: Refusal; readonly text: string }
+  | { readonly type: 'unknown' }
+  | { readonly type: 'lost' }
+
+export type MembersResult =
+  | ({ readonly type: 'members' } & MembershipNews)
   | { readonly type: 'refused'; readonly reason: Refusal }
   | { readonly type: 'lost' }
 
@@ -61,9 +74,12 @@ export class Connection {
   readonly #reads = new Map<number, PendingRead>()
   readonly #watches = new Map<number, WatchListener>()
   readonly #statuses = new Map<number, (status: NodeStatus | undefined) => void>()
+  readonly #changes = new Map<number, (result: ChangeResult) => void>()
+  readonly #members = new Map<number, (result: MembersResult) => void>()
   #readBytes = 0
   #nextId = 0
   #welcomed = false
+  #features = 0
   #open = true
   /** Pings since anything was heard. */
   #silence = 0
@@ -74,12 +90,16 @@ export class Connection {
     this.#events = events
     channel.onMessage((bytes) => this.#receive(bytes))
     channel.onClose((error) => this.#end(error ?? new Error('the node closed the connection')))
-    this.#send({ type: 'hello', version: protocolVersion, features: 0, cluster })
+    this.#send({ type: 'hello', version: protocolVersion, features: membershipFeature, cluster })
   }
 
   /** The node has said welcome, and the connection lives. */
   get ready(): boolean {
     return this.#welcomed && this.#open
+  }
+  /** The node takes `reconfigure`, `transfer` and `members`. */
+  get knowsMembership(): boolean {
+    return (this.#features & membershipFeature) !== 0
   }
   get blocks(): number {
     return this.#blocks.size
@@ -144,6 +164,26 @@ export class Connection {
     this.#send({ type: 'status', id })
   }
 
+  /** Only while `ready`, and if the node `knowsMembership`; as the next two. `settle` is called once, never within this call. */
+  reconfigure(change: MembershipChange, settle: (result: ChangeResult) => void): void {
+    const id = this.#id()
+    this.#changes.set(id, settle)
+    this.#send({ type: 'reconfigure', id, change })
+  }
+
+  /** `done` says that the engine was asked. */
+  transfer(to: NodeId, settle: (result: ChangeResult) => void): void {
+    const id = this.#id()
+    this.#changes.set(id, settle)
+    this.#send({ type: 'transfer', id, to })
+  }
+
+  members(level: ReadLevel, settle: (result: MembersResult) => void): void {
+    const id = this.#id()
+    this.#members.set(id, settle)
+    this.#send({ type: 'members', id, level })
+  }
+
   /** Asks for a sign of life; gives the connection up if the last two pings had none. */
   ping(): void {
     if (this.#silence >= 2) return this.close(new Error('the node does not answer'))
@@ -164,13 +204,16 @@ export class Connection {
     const reads = [...this.#reads.values()]
     const watches = [...this.#watches.values()]
     const statuses = [...this.#statuses.values()]
-    for (const map of [this.#blocks, this.#reads, this.#watches, this.#statuses]) map.clear()
+    const others = [...this.#changes.values(), ...this.#members.values()]
+    for (const map of [this.#blocks, this.#reads, this.#watches, this.#statuses, this.#changes, this.#members])
+      map.clear()
     // Told first, so that nothing that is lost is sent here again.
     this.#events.closed(this, error)
     for (const settle of blocks) settle({ type: 'lost' })
     for (const read of reads) read.answered({ type: 'lost' }, this)
     for (const watch of watches) watch.ended('lost')
     for (const settle of statuses) settle(undefined)
+    for (const settle of others) settle({ type: 'lost' })
   }
 
   #receive(bytes: Uint8Array): void {
@@ -192,6 +235,7 @@ export class Connection {
     switch (message.type) {
       case 'welcome':
         this.#welcomed = true
+        this.#features = message.features ?? 0
         return this.#events.welcomed(this, message)
       case 'leader':
         return this.#events.learned(message)
@@ -222,6 +266,20 @@ export class Connection {
       }
       case 'status':
         return this.#settleStatus(message.id, message.json)
+      case 'changed': {
+        const { outcome, reason: text } = message
+        const settle = this.#changes.get(message.id)
+        this.#changes.delete(message.id)
+        return settle?.(
+          outcome === 'done' || outcome === 'unknown' ? { type: outcome } : { type: 'refused', reason: outcome, text },
+        )
+      }
+      case 'members': {
+        const settle = this.#members.get(message.id)
+        this.#members.delete(message.id)
+        if ('refused' in message) return settle?.({ type: 'refused', reason: message.refused })
+        return settle?.({ type: 'members', epoch: message.epoch, membership: message.membership })
+      }
       case 'pong':
         return
       case 'goodbye':

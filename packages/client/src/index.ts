@@ -43,5 +43,6 @@ export {
   type WriteOptions,
   type Written,
 } from './kv.ts'
-export type { LeaderNews, MemberNews, NodeStatus, ReadLevel } from './protocol.ts'
+export type { AddOptions, ClusterMembership, MembersOptions, NewMember } from './membership.ts'
+export type { LeaderNews, MemberNews, MembershipNews, NodeStatus, ReadLevel } from './protocol.ts'
 export type { ClientClock } from './time.ts'

@@ -21,7 +21,7 @@ import {
 import type { CallOptions } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import { Aborted, Refused } from './errors.ts'
-import type { ReadLevel } from './protocol.ts'
+import { checkedLevel, type ReadLevel } from './protocol.ts'
 import type { Reads } from './reads.ts'
 import type { ClientClock } from './time.ts'
 import { Watcher } from './watch.ts'
@@ -192,7 +192,7 @@ export class Kv {
           reject(error as MalformedBytes)
         }
       }
-      const level = options?.level ?? 'linearizable'
+      const level = checkedLevel(options?.level)
       const deadline = this.#deadline(options)
       const read = { level, machine: kvMachineNumber, query: encodeQuery(query()), deadline, complete, reject }
       this.#init.reads.call(read, options)

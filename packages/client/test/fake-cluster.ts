@@ -4,6 +4,8 @@ import {
   type Epoch,
   type Feed,
   type LogTime,
+  type Membership,
+  type MembershipChange,
   type Monotonic,
   type NodeId,
   nodeId,
@@ -22,6 +24,7 @@ import {
   decodeClientMessage,
   encodeServerMessage,
   type LeaderNews,
+  membershipFeature,
   type Read,
   type ServerMessage,
 } from '../src/protocol.ts'
@@ -93,6 +96,30 @@ interface Served {
   readonly feeds: Map<number, Feed>
 }
 
+const withChange = ({ members, removed = [] }: Membership, change: MembershipChange): Membership | undefined => {
+  const id = 'id' in change ? change.id : change.member.id
+  const known = members.some((member) => member.id === id)
+  const others = members.filter((member) => member.id !== id)
+  switch (change.type) {
+    case 'add': {
+      if (known || removed.includes(id)) return undefined
+      const promote = change.role === 'voter' ? { promote: true as const } : {}
+      return { members: [...members, { ...change.member, role: 'learner', ...promote }], removed }
+    }
+    case 'remove':
+      return known ? { members: others, removed: [...removed, id] } : undefined
+    case 'promote':
+      if (!known) return undefined
+      return { members: members.map((member) => (member.id === id ? { ...member, role: 'voter' } : member)), removed }
+    case 'update':
+      if (!known) return undefined
+      return {
+        members: members.map((member) => (member.id === id ? { ...member, ...change.member } : member)),
+        removed,
+      }
+  }
+}
+
 export class FakeNode {
   readonly id: NodeId
   readonly name: string
@@ -102,6 +129,12 @@ export class FakeNode {
   state: 'up' | 'hung' | 'dead' = 'up'
   fates: Fate[] = []
   readFates: Refusal[] = []
+  changeFates: Fate[] = []
+  changes = 0
+  transfers = 0
+  ignoredTransfers = 0
+  /** As an older version, which knows no change of members. */
+  old = false
   blocks = 0
   reads = 0
 
@@ -162,6 +195,7 @@ export class FakeNode {
           cluster: 'test',
           leader: this.#cluster.news,
           members: this.#cluster.nodes.map(({ id, name }) => ({ id, name, addresses: ['/ip4/127.0.0.1/tcp/1'] })),
+          ...(this.old ? {} : { features: message.features & membershipFeature }),
         })
       case 'ping':
         return this.send(served, { type: 'pong' })
@@ -182,7 +216,45 @@ export class FakeNode {
         return this.#read(served, message.level === 'local', message.reads)
       case 'submit':
         return this.#submit(served, message.blockId, message.block)
+      case 'reconfigure':
+        return this.#reconfigure(served, message.id, message.change)
+      case 'transfer':
+        return this.#transfer(served, message.id, message.to)
+      case 'members': {
+        const { type, id } = message
+        if (message.level !== 'local' && this.#cluster.leader !== this)
+          return this.send(served, { type, id, refused: 'not-leader' })
+        return this.send(served, {
+          type,
+          id,
+          epoch: this.#cluster.epoch as Epoch,
+          membership: this.#cluster.membership,
+        })
+      }
     }
+  }
+
+  #reconfigure(served: Served, id: number, change: MembershipChange): void {
+    const type = 'changed'
+    if (this.#cluster.leader !== this) return this.send(served, { type, id, outcome: 'not-leader', reason: '' })
+    this.changes += 1
+    const fate = this.changeFates.shift() ?? 'apply'
+    if (typeof fate === 'object') return this.send(served, { type, id, outcome: fate.refuse, reason: 'it says so' })
+    if (fate !== 'say unknown' && fate !== 'swallow') {
+      if (!this.#cluster.change(change))
+        return this.send(served, { type, id, outcome: 'invalid', reason: 'it is no change' })
+    }
+    if (fate === 'apply') return this.send(served, { type, id, outcome: 'done', reason: '' })
+    if (fate === 'apply, say unknown' || fate === 'say unknown')
+      this.send(served, { type, id, outcome: 'unknown', reason: '' })
+  }
+
+  #transfer(served: Served, id: number, to: NodeId): void {
+    if (this.#cluster.leader !== this)
+      return this.send(served, { type: 'changed', id, outcome: 'not-leader', reason: '' })
+    this.transfers += 1
+    this.send(served, { type: 'changed', id, outcome: 'done', reason: '' })
+    if (this.ignoredTransfers-- <= 0) this.#cluster.elect(this.#cluster.nodes.find((node) => node.id === to))
   }
 
   #read(served: Served, local: boolean, reads: readonly Read[]): void {
@@ -216,12 +288,17 @@ export class FakeCluster {
   readonly sessions = new Map<bigint, { ackedBelow: number; replies: Map<number, Uint8Array> }>()
   leader: FakeNode | undefined
   epoch = 1n
+  membership: Membership
   /** Commands in each block that was applied, without those of the session table. */
   readonly blockSizes: number[] = []
 
   constructor(names: readonly string[] = ['a', 'b', 'c']) {
     this.nodes = names.map((name) => new FakeNode(this, name))
     this.leader = this.nodes[0]
+    const address = '/ip4/127.0.0.1/tcp/1'
+    this.membership = {
+      members: this.nodes.map(({ id, name }) => ({ id, name, addresses: [address], role: 'voter' as const })),
+    }
   }
 
   node(index: number): FakeNode {
@@ -243,6 +320,14 @@ export class FakeCluster {
     this.leader = leader
     this.epoch += 1n
     for (const node of this.nodes) node.tellLeader()
+  }
+
+  /** False if it is none, as an engine judges: an id is used once. */
+  change(change: MembershipChange): boolean {
+    const next = withChange(this.membership, change)
+    if (next === undefined) return false
+    this.membership = next
+    return true
   }
 
   pump(): void {

@@ -16,6 +16,8 @@ const hex = (message: readonly Uint8Array[]): string => Buffer.concat(message).t
 
 const leader = { epoch: 258n as Epoch, id: nodeId('n1'), addresses: ['/ip4/127.0.0.1/tcp/1'] }
 
+const peer = { id: nodeId('n2'), name: '2b', addresses: ['a'] }
+
 const clientMessages: [ClientMessage, string][] = [
   [{ type: 'hello', version: 1, features: 0, cluster: 'c' }, '0101000000000100000063'],
   [
@@ -30,6 +32,18 @@ const clientMessages: [ClientMessage, string][] = [
   [{ type: 'unwatch', id: 6 }, '0506000000'],
   [{ type: 'status', id: 8 }, '0608000000'],
   [{ type: 'ping' }, '07'],
+  [
+    { type: 'reconfigure', id: 9, change: { type: 'add', member: { ...peer }, role: 'voter' } },
+    '080900000001020000006e3202000000326201010000006101',
+  ],
+  [{ type: 'reconfigure', id: 9, change: { type: 'promote', id: nodeId('n2') } }, '080900000002020000006e32'],
+  [{ type: 'reconfigure', id: 9, change: { type: 'remove', id: nodeId('n2') } }, '080900000003020000006e32'],
+  [
+    { type: 'reconfigure', id: 9, change: { type: 'update', member: peer } },
+    '080900000004020000006e32020000003262010100000061',
+  ],
+  [{ type: 'transfer', id: 10, to: nodeId('n2') }, '090a000000020000006e32'],
+  [{ type: 'members', id: 11, level: 'local' }, '0a0b00000002'],
 ]
 
 const serverMessages: [ServerMessage, string][] = [
@@ -63,6 +77,41 @@ const serverMessages: [ServerMessage, string][] = [
   [{ type: 'status', id: 8, json: '{}' }, '8808000000020000007b7d'],
   [{ type: 'pong' }, '89'],
   [{ type: 'goodbye', reason: 'cluster' }, '8a02'],
+  [
+    {
+      type: 'welcome',
+      version: 1,
+      node: nodeId('n1'),
+      cluster: 'c',
+      leader: { epoch: 1n as Epoch, addresses: [] },
+      members: [],
+      features: 1,
+    },
+    '8101020000006e310100000063010000000000000000000000000001000000',
+  ],
+  [{ type: 'changed', id: 9, outcome: 'done', reason: '' }, '8b09000000ff00000000'],
+  [{ type: 'changed', id: 9, outcome: 'unknown', reason: '' }, '8b090000000000000000'],
+  [{ type: 'changed', id: 9, outcome: 'invalid', reason: 'no' }, '8b0900000006020000006e6f'],
+  [{ type: 'members', id: 11, refused: 'not-leader' }, '8c0b00000001'],
+  [
+    {
+      type: 'members',
+      id: 11,
+      epoch: 3n as Epoch,
+      membership: {
+        members: [
+          { ...peer, role: 'voter' },
+          { ...peer, id: nodeId('n3'), role: 'learner', promote: true },
+        ],
+        outgoing: [nodeId('n2')],
+        removed: [nodeId('n1')],
+      },
+    },
+    '8c0b0000000003000000000000000202000000' +
+      '6e32020000003262010100000061' +
+      '01020000006e3302000000326201010000006103' +
+      '0100020000006e320100020000006e31',
+  ],
 ]
 
 // These bytes are what other versions speak: a change is a new protocol version, not a new expectation.
@@ -109,6 +158,10 @@ describe('what does not parse is malformed, whatever it is', () => {
     expect(() => decodeServerMessage(bytes(0x8a, 77))).toThrow(/goodbye reason 77/)
     expect(() => decodeClientMessage(new Uint8Array(maxMessageBytes + 1))).toThrow(/at most/)
     expect(() => decodeClientMessage(new Uint8Array(0))).toThrow(MalformedBytes)
+    expect(() => decodeClientMessage(bytes(8, 0, 0, 0, 0, 5))).toThrow(/change 4/)
+    expect(() => decodeClientMessage(bytes(8, 0, 0, 0, 0, 3, 0, 0, 0, 0))).toThrow(/empty node id/)
+    const [, twice = ''] = serverMessages.at(-1) ?? []
+    expect(() => decodeServerMessage(Buffer.from(twice.replace('6e33', '6e32'), 'hex'))).toThrow(/listed twice/)
   })
 
   test('a hello of another version is let through, to be answered', () => {

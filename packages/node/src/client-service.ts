@@ -43,6 +43,11 @@ export class ClientService {
     for (const connection of this.#connections) connection.tellLeader()
   }
 
+  /** The members are others. */
+  membersChanged(): void {
+    for (const connection of this.#connections) connection.tellMembers()
+  }
+
   /** Something was applied: feeds may have news. */
   applied(): void {
     for (const connection of this.#connections) connection.pump()

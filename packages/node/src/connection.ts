@@ -4,6 +4,8 @@ import {
   encodeServerMessage,
   type GoodbyeReason,
   maxReadReplyBytes,
+  maxReasonBytes,
+  membershipFeature,
   protocolVersion,
   type Read,
   type ReadLevel,
@@ -11,7 +13,7 @@ import {
   type ServerMessage,
 } from '@conclave/client/protocol'
 import { type Feed, MalformedBytes, type NodeId, unreachable } from '@conclave/interface'
-import type { Served, ServedChannel } from './served.ts'
+import type { Changed, Served, ServedChannel, ServedMembership } from './served.ts'
 
 /** What one client may have outstanding; beyond it requests are refused as `overloaded`. */
 export const connectionLimits = {
@@ -23,6 +25,8 @@ export const connectionLimits = {
   watches: 1024,
   /** Status requests in one turn of the event loop. */
   statuses: 64,
+  /** Changes of the members, and wishes for another leader. */
+  changes: 16,
   helloMillis: 10_000,
 } as const
 
@@ -55,6 +59,8 @@ export class ClientConnection {
   #blockBytes = 0
   #reads = 0
   #statuses = 0
+  #changes = 0
+  #features: number | undefined
   #pumping = false
 
   constructor({ channel, served, self, cluster, closed }: ConnectionInit) {
@@ -75,6 +81,11 @@ export class ClientConnection {
   /** Pushes what the node knows of the leader. */
   tellLeader(): void {
     if (this.#greeted) this.#send({ type: 'leader', ...this.#served.leader() })
+  }
+
+  /** Pushes the members that the node knows. */
+  tellMembers(): void {
+    if (this.#greeted) this.#welcome()
   }
 
   /** Says goodbye and closes. Safe to call twice. */
@@ -145,6 +156,9 @@ export class ClientConnection {
     if (message.cluster !== '' && message.cluster !== this.#cluster) return this.#goodbye('cluster')
     clearTimeout(this.#hello)
     this.#greeted = true
+    // An older client reads a welcome without features, and says that it has none.
+    const known = this.#served.membership === undefined ? 0 : membershipFeature
+    this.#features = message.features === 0 ? undefined : message.features & known
     this.#welcome()
   }
 
@@ -156,6 +170,7 @@ export class ClientConnection {
       cluster: this.#cluster,
       leader: this.#served.leader(),
       members: this.#served.members(),
+      ...(this.#features === undefined ? {} : { features: this.#features }),
     })
   }
 
@@ -175,6 +190,12 @@ export class ClientConnection {
         return this.#status(message.id)
       case 'ping':
         return this.#send({ type: 'pong' })
+      case 'reconfigure':
+        return this.#change(message.id, (served, done) => served.reconfigure(message.change, done))
+      case 'transfer':
+        return this.#change(message.id, (served, done) => done(served.transfer(message.to)))
+      case 'members':
+        return this.#members(message.id, message.level)
       default:
         return unreachable(message)
     }
@@ -238,6 +259,31 @@ export class ClientConnection {
 
   #answer(replies: readonly ReadReply[]): void {
     if (replies.length > 0) this.#send({ type: 'readReplies', replies })
+  }
+
+  #change(id: number, ask: (served: ServedMembership, done: (result: Changed) => void) => void): void {
+    const { membership } = this.#served
+    const answer = ({ outcome, reason = '' }: Changed): void =>
+      this.#send({ type: 'changed', id, outcome, reason: reason.slice(0, maxReasonBytes / 4) })
+    if (membership === undefined) return answer({ outcome: 'unsupported' })
+    if (this.#changes >= connectionLimits.changes) return answer({ outcome: 'overloaded' })
+    this.#changes += 1
+    ask(membership, (result) => {
+      this.#changes -= 1
+      answer(result)
+    })
+  }
+
+  #members(id: number, level: ReadLevel): void {
+    const { membership } = this.#served
+    if (membership === undefined) return this.#send({ type: 'members', id, refused: 'unsupported' })
+    if (this.#reads >= connectionLimits.reads) return this.#send({ type: 'members', id, refused: 'overloaded' })
+    this.#reads += 1
+    this.#served.read(level, (refused) => {
+      this.#reads -= 1
+      if (refused !== undefined) return this.#send({ type: 'members', id, refused })
+      this.#send({ type: 'members', id, epoch: this.#served.leader().epoch, membership: membership.present() })
+    })
   }
 
   #watch(id: number, machine: number, request: Uint8Array): void {

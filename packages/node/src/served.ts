@@ -1,8 +1,24 @@
 import type { Channel, LeaderNews, MemberNews, ReadLevel } from '@conclave/client/protocol'
-import type { Feed, Refusal } from '@conclave/interface'
+import type { Feed, Membership, MembershipChange, NodeId, Refusal } from '@conclave/interface'
 
 /** What became of a submitted block: its replies, a definite refusal, or unknown. */
 export type Submitted = { readonly replies: Uint8Array } | { readonly outcome: Refusal | 'unknown' }
+
+/** What became of a change of the members, or of a wish for another leader; `reason`: of a refusal, for people. */
+export interface Changed {
+  readonly outcome: 'done' | Refusal | 'unknown'
+  readonly reason?: string
+}
+
+/** The members, for clients that know of them. */
+export interface ServedMembership {
+  /** Answers exactly once, not within the call. */
+  reconfigure(change: MembershipChange, done: (result: Changed) => void): void
+  /** `done`: the engine was asked; who leads in the end is news of the leader. */
+  transfer(to: NodeId): Changed
+  /** As decided last. */
+  present(): Membership
+}
 
 /** What a client connection asks of its node. */
 export interface Served {
@@ -17,6 +33,8 @@ export interface Served {
   restoring(): boolean
   leader(): LeaderNews
   members(): readonly MemberNews[]
+  /** Absent: this node does not serve changes of the members. */
+  readonly membership?: ServedMembership
   /** A `NodeStatus` as JSON. */
   status(): string
 }

@@ -6,4 +6,4 @@
 export { localChannels } from './channels.ts'
 export { ClientService } from './client-service.ts'
 export { nodeStatus, type StatusContext } from './node-status.ts'
-export type { Served, ServedChannel, Submitted } from './served.ts'
+export type { Changed, Served, ServedChannel, ServedMembership, Submitted } from './served.ts'
