@@ -19,33 +19,49 @@ export const startElection = (raft: RaftState): void => {
     votes: new Map([[raft.self, true]]),
   }
   raft.role = role
-  askForVotes(raft, true, term(raft.term + 1))
+  askForVotes(raft, { type: 'vote', term: term(raft.term + 1), pre: true, ...lastOf(raft) })
   countPreVotes(raft, role)
 }
 
-/** A voter may, unless its disk has no room for its own vote. */
-export const mayCampaign = (raft: RaftState): boolean => raft.isVoter && raft.disk !== 'full'
+/** Whoever counts may, unless its disk has no room for its own vote, or it promised not to. */
+export const mayCampaign = (raft: RaftState): boolean => canCampaign(raft) && !raft.pledge.forbids(raft.self, raft.now)
 
-const askForVotes = (raft: RaftState, pre: boolean, of: Term): void => {
-  const request: Message = { type: 'vote', term: of, pre, last: raft.log.last, lastTerm: raft.log.lastTerm }
+const canCampaign = (raft: RaftState): boolean =>
+  raft.configurations.counts(raft.self, raft.commit) && raft.disk !== 'full'
+
+/**
+ * The leader hands over (dissertation, section 3.10): campaign at once and without asking first. The leader of this term holds no lease any more, so
+ * the promise to it does not stand in the way; what was promised before a restart is not known.
+ */
+export const campaignNow = (raft: RaftState): void => {
+  if (canCampaign(raft) && !raft.pledge.isQuiet(raft.now)) campaign(raft, true)
+}
+
+const lastOf = ({ log }: RaftState): { readonly last: number; readonly lastTerm: Term } => ({
+  last: log.last,
+  lastTerm: log.lastTerm,
+})
+
+const askForVotes = (raft: RaftState, request: VoteRequest): void => {
   for (const id of votersOf(raft.quorum)) {
     if (id === raft.self) continue
-    if (pre) raft.sendEarly(id, request)
+    if (request.pre) raft.sendEarly(id, request)
     else raft.sendDurable(id, request) // the own vote of this term is on disk before anybody hears of the candidacy
   }
 }
 
 const countPreVotes = (raft: RaftState, role: PreCandidateRole): void => {
   const result = voteResult(raft.quorum, (id) => role.votes.get(id))
-  if (result === 'won') campaign(raft)
+  if (result === 'won') campaign(raft, false)
   else if (result === 'lost') becomeFollower(raft, raft.term, undefined)
 }
 
 /** Section 5.2: increment the term, vote for oneself, ask the others. */
-const campaign = (raft: RaftState): void => {
+const campaign = (raft: RaftState, transfer: boolean): void => {
   raft.enterTerm(term(raft.term + 1), raft.self)
   raft.role = { type: 'candidate', electionIn: electionTicks(raft), votes: new Map(), ownVote: raft.nextWrite }
-  askForVotes(raft, false, raft.term)
+  const request: VoteRequest = { type: 'vote', term: raft.term, pre: false, ...lastOf(raft) }
+  askForVotes(raft, transfer ? { ...request, transfer } : request)
 }
 
 const countVotes = (raft: RaftState, role: CandidateRole): void => {
@@ -91,18 +107,27 @@ export const leaderIsSettled = (raft: RaftState): boolean =>
   (raft.leader !== undefined && !raft.leaderGone && raft.sinceLeader < raft.timing.electionTicks)
 
 /**
+ * Whether a request for a vote of a later term is heard at all. A candidate that the leader itself has sent may depose it (section 4.2.3), and a promise
+ * to that leader is void; what was promised before a restart may be to another.
+ */
+export const mayDepose = (raft: RaftState, from: NodeId, { transfer }: VoteRequest): boolean =>
+  transfer ? !raft.pledge.isQuiet(raft.now) : !leaderIsSettled(raft) && !raft.pledge.forbids(from, raft.now)
+
+/**
  * Judges a pre-vote (which changes no term and no vote) or, in the present term, a vote. A vote of a later term has passed the epoch gate
  * and is of the present term by now. One's own membership plays no part: it may be the candidate that knows the newer configuration.
  */
 export const judgeVote = (raft: RaftState, from: NodeId, request: VoteRequest): void => {
   const upToDate = raft.log.isUpToDate(request.last, request.lastTerm)
   if (request.pre) {
-    const granted = request.term > raft.term && upToDate && !leaderIsSettled(raft)
+    const granted = request.term > raft.term && upToDate && mayDepose(raft, from, request)
     raft.sendEarly(from, { type: 'voteReply', term: granted ? request.term : raft.term, pre: true, granted })
     return
   }
   const free = raft.vote === undefined ? raft.leader === undefined : raft.vote === from
-  if (!free || !upToDate) {
+  // The term may have been heard of without a vote, while a promise still holds.
+  const forbidden = request.transfer ? raft.pledge.isQuiet(raft.now) : raft.pledge.forbids(from, raft.now)
+  if (!free || !upToDate || forbidden) {
     raft.sendEarly(from, { type: 'voteReply', term: raft.term, pre: false, granted: false })
     return
   }

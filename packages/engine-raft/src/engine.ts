@@ -9,10 +9,12 @@ import {
   type NodeId,
   position,
   type Status,
+  type Supports,
   unreachable,
 } from '@conclave/interface'
-import { judgeVote, leaderIsSettled, ownVotePersisted, receiveVoteReply, tickCandidate } from './election.ts'
-import { decodeMessage, type Message } from './messages.ts'
+import { judgeVote, mayDepose, ownVotePersisted, receiveVoteReply, tickCandidate } from './election.ts'
+import { reconfigure } from './membership.ts'
+import { decodeMessage, type Message, type MessageVersion } from './messages.ts'
 import { beginReadRound, cancelRead, read } from './reads.ts'
 import { advanceCommit, replicate } from './replication.ts'
 import { becomeFollower, electionTicks, heardLeader } from './roles/follow.ts'
@@ -20,23 +22,30 @@ import { leaderLinkDown, stepFollower, tickFollower } from './roles/follower.ts'
 import { peerChanged, propose, stepLeader, tickLeader } from './roles/leader.ts'
 import { installReceived, judgeOffer, nameCaptured, neededByPeers, refuseStale, snapshotSent } from './snapshot.ts'
 import { epochOf, RaftState } from './state.ts'
+import { diskChanged, pushTransfer, transfer } from './transfer.ts'
 
 /** One Raft server. See the package's documentation. */
 export class RaftEngine implements Engine {
-  readonly supports = { reads: true, membership: false, learners: false, transfer: false, leases: false }
+  readonly supports: Supports
   readonly #raft: RaftState
 
-  constructor(init: EngineInit) {
+  /** @param version the newest version of messages that it knows; with 1 it is the server of the release that knew no other. */
+  constructor(init: EngineInit, version: MessageVersion = 2) {
     assert(
       init.timing.electionTicks >= init.timing.heartbeatTicks * 4,
       'the election time-out must be at least four heartbeats',
     )
-    this.#raft = new RaftState(init, { type: 'follower', electionIn: 0 })
+    this.#raft = new RaftState(init, { type: 'follower', electionIn: 0 }, version)
     this.#raft.role = { type: 'follower', electionIn: electionTicks(this.#raft) }
+    const changes = version > 1
+    const { leases } = this.#raft
+    this.supports = { reads: true, membership: changes, learners: changes, transfer: changes, leases }
   }
 
-  step(input: Input, _now: Monotonic): void {
+  step(input: Input, now: Monotonic): void {
     const raft = this.#raft
+    raft.now = now
+    raft.pledge.begin(now)
     const { role } = raft
     switch (input.type) {
       case 'tick':
@@ -52,20 +61,22 @@ export class RaftEngine implements Engine {
         if (role.type === 'leader') return propose(raft, role, input.id, input.batch)
         return raft.settle(input.id, { type: 'refused', reason: 'not-leader' })
       case 'read':
-        if (role.type === 'leader') return read(role, input.id)
+        if (role.type === 'leader') return read(raft, role, input.id, input.level)
         return raft.settle(input.id, { type: 'refused', reason: 'not-leader' })
       case 'cancel':
         if (role.type === 'leader') cancelRead(role, input.id)
         return
       case 'reconfigure':
-        return raft.settle(input.id, { type: 'refused', reason: 'unsupported' })
+        if (!this.supports.membership) return raft.settle(input.id, { type: 'refused', reason: 'unsupported' })
+        if (role.type === 'leader') return reconfigure(raft, role, input.id, input.change)
+        return raft.settle(input.id, { type: 'refused', reason: 'not-leader' })
       case 'transfer':
-        return // `supports.transfer` is false
+        if (this.supports.transfer && role.type === 'leader') transfer(raft, role, input.to)
+        return
       case 'persisted':
         return persisted(raft, input.write)
       case 'disk':
-        raft.disk = input.state
-        return
+        return diskChanged(raft, input.state)
       case 'captured':
         return nameCaptured(raft, input.snapshot)
       case 'snapshotOffered':
@@ -84,6 +95,7 @@ export class RaftEngine implements Engine {
     const raft = this.#raft
     if (raft.role.type === 'leader') {
       beginReadRound(raft, raft.role)
+      pushTransfer(raft, raft.role)
       replicate(raft, raft.role)
       raft.evictTail(neededByPeers(raft.role))
     } else raft.evictTail(Number.POSITIVE_INFINITY)
@@ -132,6 +144,7 @@ const tick = (raft: RaftState): void => {
 
 const persisted = (raft: RaftState, write: number): void => {
   raft.stable.persisted(write)
+  raft.pledge.persisted(write)
   const { role } = raft
   if (role.type === 'candidate' && write >= role.ownVote && !role.votes.has(raft.self)) ownVotePersisted(raft, role)
   else if (role.type === 'leader') advanceCommit(raft, role)
@@ -140,7 +153,7 @@ const persisted = (raft: RaftState, write: number): void => {
 const receive = (raft: RaftState, from: NodeId, bytes: Uint8Array): void => {
   let message: Message
   try {
-    message = decodeMessage(bytes)
+    message = decodeMessage(bytes, raft.version)
   } catch (error) {
     if (!(error instanceof MalformedBytes)) throw error
     raft.malformed++
@@ -162,11 +175,11 @@ const passesGate = (raft: RaftState, from: NodeId, message: Message): boolean =>
     refuseOld(raft, from, message)
     return false
   }
-  const leads = message.type === 'append' || message.type === 'heartbeat'
+  const leads = message.type === 'append' || message.type === 'heartbeat' || message.type === 'timeoutNow'
   if (message.term > raft.term) {
     if (message.type === 'vote' && message.pre) return true
     if (message.type === 'voteReply' && message.pre && message.granted) return true
-    if (message.type === 'vote' && leaderIsSettled(raft)) return false // section 6: it does not even raise the term
+    if (message.type === 'vote' && !mayDepose(raft, from, message)) return false // section 6: it does not even raise the term
     becomeFollower(raft, message.term, leads ? from : undefined)
   }
   if (leads && raft.role.type !== 'leader') heardLeader(raft, from)
@@ -178,6 +191,7 @@ const refuseOld = (raft: RaftState, from: NodeId, message: Message): void => {
   switch (message.type) {
     case 'append':
     case 'heartbeat':
+    case 'timeoutNow':
       return refuseStale(raft, from)
     case 'vote':
       return raft.sendEarly(from, { type: 'voteReply', term: raft.term, pre: message.pre, granted: false })

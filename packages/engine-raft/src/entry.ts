@@ -41,8 +41,12 @@ export const makeEntry = (term: Term, kind: EntryKind, payload: Uint8Array): Ent
   return { term, kind, payload, encoded: [header, payload], size: headerBytes + payload.length }
 }
 
-/** Parses one entry, its payload included unless that is a batch, of which it is a view on `bytes`. @throws MalformedBytes. */
-export const decodeEntry = (bytes: Uint8Array): Entry => {
+/**
+ * Parses one entry, its payload included unless that is a batch, of which it is a view on `bytes`.
+ * @param newest the newest version that the reader knows, see `readMembership`.
+ * @throws MalformedBytes.
+ */
+export const decodeEntry = (bytes: Uint8Array, newest: 1 | 2 = 2): Entry => {
   const reader = new ByteReader(bytes)
   const entryTerm = term(reader.u53())
   const kind = reader.u8()
@@ -51,7 +55,7 @@ export const decodeEntry = (bytes: Uint8Array): Entry => {
   const payload = bytes.subarray(headerBytes)
   // Once an entry is in the log it is too late to refuse it.
   if (kind === entryKind.reign) decodeReign(payload)
-  else if (kind === entryKind.members) decodeMembers(payload)
+  else if (kind === entryKind.members) decodeMembers(payload, newest)
   return { term: entryTerm, kind, payload, encoded: [bytes], size: bytes.length }
 }
 
@@ -70,50 +74,75 @@ export const readNodeId = (reader: ByteReader): NodeId => {
   return nodeId(id)
 }
 
-const mostMembers = 1_000
-const mostAddresses = 32
+/** Bounds of a configuration; the first three are checked by readers too. */
+export const mostMembers = 1_000
+export const mostAddresses = 32
+const mostAddressBytes = 1_024
+/** Together, so that a snapshot header stays below 64 KiB. */
+export const mostConfigurationBytes = 60 << 10
+
+const roles = { voter: 1, learner: 2, promoting: 3 } as const
+
+const roleOf = ({ role, promote }: Member): number =>
+  role === 'voter' ? roles.voter : promote === true ? roles.promoting : roles.learner
 
 export const writeMembership = (writer: ByteWriter, membership: Membership): void => {
   writer.u16(membership.members.length)
   for (const member of membership.members) {
-    writer
-      .string(member.id)
-      .string(member.name)
-      .u8(member.role === 'voter' ? 1 : 2)
-      .u8(member.addresses.length)
+    writer.string(member.id).string(member.name).u8(roleOf(member)).u8(member.addresses.length)
     for (const address of member.addresses) writer.string(address)
   }
-  writer.u16(membership.outgoing?.length ?? 0)
-  for (const id of membership.outgoing ?? []) writer.string(id)
+  writeIds(writer, membership.outgoing ?? [])
+  // Left out if there are none: an earlier release, which knows of no removals, can then read it.
+  if (membership.removed !== undefined && membership.removed.length > 0) writeIds(writer, membership.removed)
 }
 
-export const readMembership = (reader: ByteReader): Membership => {
+const writeIds = (writer: ByteWriter, ids: readonly NodeId[]): void => {
+  writer.u16(ids.length)
+  for (const id of ids) writer.string(id)
+}
+
+/**
+ * Reads a configuration that ends where the bytes end.
+ * @param newest 1: refuses what releases that speak only version 1 did not know, learners on their way to voter and removed members.
+ * @throws MalformedBytes.
+ */
+export const readMembership = (reader: ByteReader, newest: 1 | 2 = 2): Membership => {
   const count = reader.u16()
   if (count > mostMembers) throw new MalformedBytes(`a configuration of ${count} members`)
   const members: Member[] = []
-  for (let i = 0; i < count; i++) members.push(readMember(reader))
-  const outgoing: NodeId[] = []
-  const leaving = reader.u16()
-  if (leaving > mostMembers) throw new MalformedBytes(`a configuration with ${leaving} outgoing members`)
-  for (let i = 0; i < leaving; i++) outgoing.push(readNodeId(reader))
-  return outgoing.length === 0 ? { members } : { members, outgoing }
-}
-
-export const decodeMembers = (payload: Uint8Array): Membership => {
-  const reader = new ByteReader(payload)
-  const membership = readMembership(reader)
+  for (let i = 0; i < count; i++) members.push(readMember(reader, newest))
+  const outgoing = readIds(reader, 'outgoing')
+  const removed = newest > 1 && reader.left > 0 ? readIds(reader, 'removed') : []
   reader.end()
-  return membership
+  return { members, ...(outgoing.length > 0 && { outgoing }), ...(removed.length > 0 && { removed }) }
 }
 
-const readMember = (reader: ByteReader): Member => {
+const readIds = (reader: ByteReader, what: string): NodeId[] => {
+  const count = reader.u16()
+  if (count > mostMembers) throw new MalformedBytes(`a configuration with ${count} ${what} members`)
+  return Array.from({ length: count }, () => readNodeId(reader))
+}
+
+export const encodeMembers = (membership: Membership): Uint8Array => {
+  const writer = new ByteWriter(256)
+  writeMembership(writer, membership)
+  return writer.take()
+}
+
+export const decodeMembers = (payload: Uint8Array, newest: 1 | 2 = 2): Membership =>
+  readMembership(new ByteReader(payload), newest)
+
+const readMember = (reader: ByteReader, newest: 1 | 2): Member => {
   const id = readNodeId(reader)
   const name = reader.string(128)
   const role = reader.u8()
-  if (role !== 1 && role !== 2) throw new MalformedBytes(`a member with role ${role}`)
+  if (role < roles.voter || role > (newest > 1 ? roles.promoting : roles.learner))
+    throw new MalformedBytes(`a member with role ${role}`)
   const count = reader.u8()
   if (count > mostAddresses) throw new MalformedBytes(`a member with ${count} addresses`)
-  const addresses: string[] = []
-  for (let i = 0; i < count; i++) addresses.push(reader.string(1024))
-  return { id, name, addresses, role: role === 1 ? 'voter' : 'learner' }
+  const addresses = Array.from({ length: count }, () => reader.string(mostAddressBytes))
+  const member = { id, name, addresses }
+  if (role === roles.voter) return { ...member, role: 'voter' }
+  return role === roles.learner ? { ...member, role: 'learner' } : { ...member, role: 'learner', promote: true }
 }

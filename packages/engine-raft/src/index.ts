@@ -23,8 +23,9 @@
  * @packageDocumentation
  */
 import type { EngineFactory } from '@conclave/interface'
+import { describe } from './describe.ts'
 import { RaftEngine } from './engine.ts'
 
 /** Makes Raft servers. */
-export const raft: EngineFactory = { name: 'raft', contract: 1, create: (init) => new RaftEngine(init) }
+export const raft: EngineFactory = { name: 'raft', contract: 1, create: (init) => new RaftEngine(init), describe }
 export default raft

@@ -1,22 +1,37 @@
 /**
  * What Raft peers say to each other (Raft, extended version, figures 2 and 13; pre-vote: Ongaro's dissertation, section 9.6).
  *
- * Every message begins with `version u8 = 1 · type u8 · term u53`; integers are little-endian. An entry travels in the encoding in which it
+ * Every message begins with `version u8 · type u8 · term u53`; integers are little-endian. An entry travels in the encoding in which it
  * is written to the journal, length first, so that a follower writes a view on the frame that it received.
+ *
+ * What version 1 can say is said in version 1, whatever the sender knows, so that servers of both run together: one that knows only version 1
+ * drops the rest as malformed.
  */
 import { ByteReader, ByteWriter, type Chunks, MalformedBytes, type Membership } from '@conclave/interface'
 import { decodeEntry, type Entry, readMembership, type Term, term, writeMembership } from './entry.ts'
 
-export const messageVersion = 1
+export type MessageVersion = 1 | 2
 
-const types = { vote: 1, voteReply: 2, append: 3, appendReply: 4, heartbeat: 5, heartbeatReply: 6 } as const
+const types = {
+  vote: 1,
+  voteReply: 2,
+  append: 3,
+  appendReply: 4,
+  heartbeat: 5,
+  heartbeatReply: 6,
+  timeoutNow: 7, // from version 2 on
+} as const
 
 export type Message =
-  /** RequestVote; with `pre`, PreVote: `term` is then the term that the sender would campaign for. */
+  /**
+   * RequestVote; with `pre`, PreVote: `term` is then the term that the sender would campaign for. With `transfer` (version 2) the leader itself
+   * has asked for the election: it may be deposed although it is heard (dissertation, section 4.2.3).
+   */
   | {
       readonly type: 'vote'
       readonly term: Term
       readonly pre: boolean
+      readonly transfer?: true
       readonly last: number
       readonly lastTerm: Term
     }
@@ -42,19 +57,36 @@ export type Message =
       readonly conflict: number
       readonly conflictTerm: Term
     }
-  /** Authority without log matching; `round` makes it a quorum round for reads (dissertation, section 6.4). */
-  | { readonly type: 'heartbeat'; readonly term: Term; readonly commit: number; readonly round: number }
-  | { readonly type: 'heartbeatReply'; readonly term: Term; readonly round: number }
+  /**
+   * Authority without log matching; `round` makes it a quorum round for reads (dissertation, section 6.4). With `lease` (version 2) it asks for a
+   * promise, see `Pledge`.
+   */
+  | {
+      readonly type: 'heartbeat'
+      readonly term: Term
+      readonly commit: number
+      readonly round: number
+      readonly lease?: true
+    }
+  /** With `promise` (version 2): it is given. */
+  | { readonly type: 'heartbeatReply'; readonly term: Term; readonly round: number; readonly promise?: true }
+  /** Version 2: campaign at once (dissertation, section 3.10). */
+  | { readonly type: 'timeoutNow'; readonly term: Term }
 
-const head = (type: number, messageTerm: Term, capacity = 48): ByteWriter =>
-  new ByteWriter(capacity).u8(messageVersion).u8(type).u53(messageTerm)
+const head = (type: number, messageTerm: Term, version: MessageVersion = 1): ByteWriter =>
+  new ByteWriter(48).u8(version).u8(type).u53(messageTerm)
+
+const preFlag = 1
+const transferFlag = 2
+/** Of a heartbeat: it asks for a promise; of its reply: it gives one. */
+const leaseFlag = 1
 
 export const encodeMessage = (message: Message): Chunks => {
   switch (message.type) {
     case 'vote':
       return [
-        head(types.vote, message.term)
-          .u8(message.pre ? 1 : 0)
+        head(types.vote, message.term, message.transfer ? 2 : 1)
+          .u8((message.pre ? preFlag : 0) | (message.transfer ? transferFlag : 0))
           .u53(message.last)
           .u53(message.lastTerm)
           .take(),
@@ -77,10 +109,18 @@ export const encodeMessage = (message: Message): Chunks => {
           .u53(message.conflictTerm)
           .take(),
       ]
-    case 'heartbeat':
-      return [head(types.heartbeat, message.term).u53(message.commit).u53(message.round).take()]
-    case 'heartbeatReply':
-      return [head(types.heartbeatReply, message.term).u53(message.round).take()]
+    case 'heartbeat': {
+      const writer = head(types.heartbeat, message.term, message.lease ? 2 : 1)
+        .u53(message.commit)
+        .u53(message.round)
+      return [(message.lease ? writer.u8(leaseFlag) : writer).take()]
+    }
+    case 'heartbeatReply': {
+      const writer = head(types.heartbeatReply, message.term, message.promise ? 2 : 1).u53(message.round)
+      return [(message.promise ? writer.u8(leaseFlag) : writer).take()]
+    }
+    case 'timeoutNow':
+      return [head(types.timeoutNow, message.term, 2).take()]
   }
 }
 
@@ -100,30 +140,33 @@ const encodeAppend = (message: Message & { type: 'append' }): Chunks => {
   return chunks
 }
 
-/** @throws MalformedBytes on an unknown version or type, a length that does not fit, or bytes left over. */
-export const decodeMessage = (bytes: Uint8Array): Message => {
+/**
+ * @param newest the newest version that the reader knows.
+ * @throws MalformedBytes on an unknown version or type, a length that does not fit, or bytes left over.
+ */
+export const decodeMessage = (bytes: Uint8Array, newest: MessageVersion = 2): Message => {
   const reader = new ByteReader(bytes)
   const version = reader.u8()
-  if (version !== messageVersion)
-    throw new MalformedBytes(`a Raft message of version ${version}; this build speaks version ${messageVersion}`)
+  if (version < 1 || version > newest)
+    throw new MalformedBytes(`a Raft message of version ${version}; this build speaks versions up to ${newest}`)
   const type = reader.u8()
-  const message = decodeBody(type, term(reader.u53()), reader)
+  const messageTerm = term(reader.u53())
+  const message =
+    version === 2 ? decodeVersion2(type, messageTerm, reader) : decodeVersion1(type, messageTerm, reader, newest)
   reader.end()
   return message
 }
 
-const decodeBody = (type: number, messageTerm: Term, reader: ByteReader): Message => {
+const decodeVersion1 = (type: number, messageTerm: Term, reader: ByteReader, newest: MessageVersion): Message => {
   switch (type) {
-    case types.vote: {
-      const pre = flags(reader, 1) === 1
-      return { type: 'vote', term: messageTerm, pre, last: reader.u53(), lastTerm: term(reader.u53()) }
-    }
+    case types.vote:
+      return decodeVote(messageTerm, flags(reader, preFlag), reader)
     case types.voteReply: {
       const bits = flags(reader, 3)
       return { type: 'voteReply', term: messageTerm, pre: (bits & 1) !== 0, granted: (bits & 2) !== 0 }
     }
     case types.append:
-      return decodeAppend(messageTerm, reader)
+      return decodeAppend(messageTerm, reader, newest)
     case types.appendReply:
       if (flags(reader, 1) === 1) return { type: 'appendReply', term: messageTerm, ok: true, match: reader.u53() }
       return {
@@ -139,8 +182,41 @@ const decodeBody = (type: number, messageTerm: Term, reader: ByteReader): Messag
     case types.heartbeatReply:
       return { type: 'heartbeatReply', term: messageTerm, round: reader.u53() }
     default:
-      throw new MalformedBytes(`a Raft message of type ${type}`)
+      throw new MalformedBytes(`a Raft message of version 1 and type ${type}`)
   }
+}
+
+/** Only what version 1 cannot say: each message has one encoding. */
+const decodeVersion2 = (type: number, messageTerm: Term, reader: ByteReader): Message => {
+  switch (type) {
+    case types.vote:
+      return { ...decodeVote(messageTerm, exactly(reader, transferFlag), reader), transfer: true }
+    case types.heartbeat: {
+      const [commit, round] = [reader.u53(), reader.u53()]
+      exactly(reader, leaseFlag)
+      return { type: 'heartbeat', term: messageTerm, commit, round, lease: true }
+    }
+    case types.heartbeatReply: {
+      const round = reader.u53()
+      exactly(reader, leaseFlag)
+      return { type: 'heartbeatReply', term: messageTerm, round, promise: true }
+    }
+    case types.timeoutNow:
+      return { type: 'timeoutNow', term: messageTerm }
+    default:
+      throw new MalformedBytes(`a Raft message of version 2 and type ${type}`)
+  }
+}
+
+const decodeVote = (messageTerm: Term, bits: number, reader: ByteReader): Message & { type: 'vote' } => {
+  const pre = (bits & preFlag) !== 0
+  return { type: 'vote', term: messageTerm, pre, last: reader.u53(), lastTerm: term(reader.u53()) }
+}
+
+const exactly = (reader: ByteReader, wanted: number): number => {
+  const bits = reader.u8()
+  if (bits !== wanted) throw new MalformedBytes(`flags of ${bits} where only ${wanted} makes sense`)
+  return bits
 }
 
 const flags = (reader: ByteReader, most: number): number => {
@@ -149,14 +225,14 @@ const flags = (reader: ByteReader, most: number): number => {
   return bits
 }
 
-const decodeAppend = (messageTerm: Term, reader: ByteReader): Message => {
+const decodeAppend = (messageTerm: Term, reader: ByteReader, newest: MessageVersion): Message => {
   const previous = reader.u53()
   const previousTerm = term(reader.u53())
   const commit = reader.u53()
   const entries: Entry[] = []
   let least = previousTerm
   for (let left = reader.u32(); left > 0; left--) {
-    const entry = decodeEntry(reader.bytes())
+    const entry = decodeEntry(reader.bytes(), newest)
     if (entry.term < least || entry.term > messageTerm)
       throw new MalformedBytes(`an entry of term ${entry.term} after ${least} in an append of term ${messageTerm}`)
     least = entry.term
@@ -176,23 +252,25 @@ export interface SnapshotHeader {
   readonly membership: Membership
 }
 
+const headerVersion = 1
+
 export const encodeSnapshotHeader = (header: SnapshotHeader): Uint8Array => {
-  const writer = new ByteWriter(256).u8(messageVersion).u53(header.term).u53(header.position).u53(header.lastTerm)
+  const writer = new ByteWriter(256).u8(headerVersion).u53(header.term).u53(header.position).u53(header.lastTerm)
   writeMembership(writer, header.membership)
   return writer.take()
 }
 
 /** @throws MalformedBytes. */
-export const decodeSnapshotHeader = (bytes: Uint8Array): SnapshotHeader => {
+export const decodeSnapshotHeader = (bytes: Uint8Array, newest: MessageVersion = 2): SnapshotHeader => {
   const reader = new ByteReader(bytes)
   const version = reader.u8()
-  if (version !== messageVersion)
-    throw new MalformedBytes(`a Raft snapshot header of version ${version}; this build reads version ${messageVersion}`)
+  if (version !== headerVersion)
+    throw new MalformedBytes(`a Raft snapshot header of version ${version}; this build reads version ${headerVersion}`)
   const header = {
     term: term(reader.u53()),
     position: reader.u53(),
     lastTerm: term(reader.u53()),
-    membership: readMembership(reader),
+    membership: readMembership(reader, newest),
   }
   reader.end()
   if (header.position === 0) throw new MalformedBytes('a snapshot at position 0')

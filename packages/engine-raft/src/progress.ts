@@ -24,10 +24,30 @@ export interface Progress {
   snapshotIn: number
   /** Heard since the last quorum check. */
   active: boolean
+  /** Ticks since the peer was heard. */
+  silentTicks: number
   /** The newest read round that the peer answered. */
   round: number
+  /** The newest round that it answered with a promise, and how often it was asked for one since. */
+  promisedRound: number
+  unpromised: number
   /** The commit position that the peer was last told. */
   toldCommit: number
+  /** Of a learner on its way to voter. */
+  readonly catchUp: CatchUp
+  /** Of a member that was removed: ticks before it is given up. */
+  leaveIn: number
+}
+
+/**
+ * Replication to a learner in rounds (dissertation, section 4.2.1): each one brings it to where the leader's log ended when the round began. If the last
+ * one took less than an election time-out, the learner has caught up, and could take over what is missing as fast when it votes.
+ */
+export interface CatchUp {
+  /** Where the present round ends; undefined before the first. */
+  to: number | undefined
+  ticks: number
+  done: boolean
 }
 
 export const startProgress = (next: number): Progress => ({
@@ -43,9 +63,31 @@ export const startProgress = (next: number): Progress => ({
   keep: Number.POSITIVE_INFINITY,
   snapshotIn: 0,
   active: true,
+  silentTicks: 0,
   round: 0,
+  promisedRound: 0,
+  unpromised: Number.POSITIVE_INFINITY, // whether it knows what a promise is, is to be seen
   toldCommit: 0,
+  catchUp: { to: undefined, ticks: 0, done: false },
+  leaveIn: Number.POSITIVE_INFINITY,
 })
+
+export const heard = (progress: Progress): void => {
+  progress.active = true
+  progress.silentTicks = 0
+}
+
+/** One tick of the rounds of a learner. */
+export const tickCatchUp = (progress: Progress, last: number, mostTicks: number): void => {
+  const { catchUp } = progress
+  if (catchUp.to === undefined) catchUp.to = last
+  else catchUp.ticks++
+  if (catchUp.ticks >= mostTicks) catchUp.done = false
+  if (progress.state === 'snapshot' || progress.match < catchUp.to) return
+  catchUp.done = catchUp.ticks < mostTicks
+  catchUp.to = last
+  catchUp.ticks = 0
+}
 
 /** Goes back to finding the matching point: something was lost or did not match. */
 export const probeFrom = (progress: Progress, next: number): void => {

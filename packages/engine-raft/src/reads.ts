@@ -1,6 +1,8 @@
-import { type NodeId, position, type RequestId } from '@conclave/interface'
+import { type NodeId, position, type ReadLevel, type RequestId } from '@conclave/interface'
 import { committed, voteResult } from '@conclave/quorum'
+import { askForPromise, leaseHolds, promised, roundBegins } from './lease.ts'
 import type { Message } from './messages.ts'
+import { heard } from './progress.ts'
 import type { LeaderRole, PendingRead } from './roles/role.ts'
 import type { RaftState } from './state.ts'
 
@@ -10,8 +12,10 @@ import type { RaftState } from './state.ts'
  * no later term reigns.
  */
 
-export const read = (role: LeaderRole, id: RequestId): void => {
-  role.readsWaiting.push(id)
+export const read = (raft: RaftState, role: LeaderRole, id: RequestId, level: ReadLevel): void => {
+  if (level === 'lease' && raft.commit >= role.reign && leaseHolds(raft, role))
+    raft.settle(id, { type: 'readAt', position: position(raft.commit) })
+  else role.readsWaiting.push(id)
 }
 
 /** Begins a round for the reads that wait, if the reign's first entry is committed. Called once a drain: one round serves all of them. */
@@ -19,14 +23,18 @@ export const beginReadRound = (raft: RaftState, role: LeaderRole): void => {
   if (role.readsWaiting.length === 0 || raft.commit < role.reign) return
   const reads: PendingRead[] = role.readsWaiting.map((id) => ({ id, at: raft.commit }))
   role.readsWaiting = []
-  role.round++
+  broadcastHeartbeat(raft, role, true)
   role.readRounds.push({ round: role.round, reads })
-  broadcastHeartbeat(raft, role)
   settleReads(raft, role)
 }
 
-export const broadcastHeartbeat = (raft: RaftState, role: LeaderRole): void => {
+/** @param round whether it begins a round; with leases every one does. */
+export const broadcastHeartbeat = (raft: RaftState, role: LeaderRole, round = raft.leases): void => {
   role.heartbeatIn = raft.timing.heartbeatTicks
+  if (round) {
+    role.round++
+    roundBegins(raft, role)
+  }
   for (const id of role.progress.keys()) sendHeartbeat(raft, role, id)
 }
 
@@ -34,7 +42,10 @@ export const sendHeartbeat = (raft: RaftState, role: LeaderRole, id: NodeId): vo
   const progress = role.progress.get(id)
   if (progress === undefined) return
   const commit = Math.min(progress.match, raft.commit)
-  raft.sendEarly(id, { type: 'heartbeat', term: raft.term, commit, round: role.round })
+  const heartbeat = { type: 'heartbeat', term: raft.term, commit, round: role.round } as const
+  const asked = askForPromise(raft, role, progress)
+  if (asked !== 'only') raft.sendEarly(id, heartbeat)
+  if (asked !== 'no') raft.sendEarly(id, { ...heartbeat, lease: true })
   progress.toldCommit = Math.max(progress.toldCommit, commit)
 }
 
@@ -46,8 +57,9 @@ export const receiveHeartbeatReply = (
 ): void => {
   const progress = role.progress.get(from)
   if (progress === undefined) return
-  progress.active = true
+  heard(progress)
   if (reply.round > role.round) return // nobody can answer what was not asked
+  if (reply.promise) promised(progress, reply.round)
   if (reply.round > progress.round) {
     progress.round = reply.round
     settleReads(raft, role)

@@ -2,8 +2,9 @@ import type { NodeId, RequestId } from '@conclave/interface'
 import { position } from '@conclave/interface'
 import { committed } from '@conclave/quorum'
 import { type Entry, type Term, term } from './entry.ts'
+import { afterCommit } from './membership.ts'
 import { appendHeadBytes, entryLengthBytes, type Message } from './messages.ts'
-import { acknowledged, forgetInflight, type Progress, probeFrom, sent } from './progress.ts'
+import { acknowledged, forgetInflight, heard, type Progress, probeFrom, sent } from './progress.ts'
 import type { LeaderRole } from './roles/role.ts'
 import { sendSnapshotTo } from './snapshot.ts'
 import type { RaftState } from './state.ts'
@@ -58,7 +59,10 @@ const rejectAppend = (raft: RaftState, from: NodeId, previous: number, conflict:
 export const acceptHeartbeat = (raft: RaftState, from: NodeId, heartbeat: Message & { type: 'heartbeat' }): void => {
   // The leader never tells more than it knows to match here in this term; the minimum only guards against a peer that lies.
   raft.commitTo(Math.min(heartbeat.commit, raft.log.last))
-  raft.sendEarly(from, { type: 'heartbeatReply', term: raft.term, round: heartbeat.round })
+  const reply = { type: 'heartbeatReply', term: raft.term, round: heartbeat.round } as const
+  if (!heartbeat.lease) return raft.sendEarly(from, reply)
+  if (raft.promise(from)) raft.sendEarly(from, { ...reply, promise: true })
+  else raft.sendDurable(from, { ...reply, promise: true })
 }
 
 // ---- the leader's side ------------------------------------------------------------------------------------------------------------
@@ -125,7 +129,7 @@ const sendAppend = (raft: RaftState, id: NodeId, progress: Progress, most: numbe
 export const receiveAppendReply = (raft: RaftState, role: LeaderRole, from: NodeId, reply: AppendReply): void => {
   const progress = role.progress.get(from)
   if (progress === undefined) return
-  progress.active = true
+  heard(progress)
   if (reply.ok) onMatch(raft, role, progress, reply.match)
   else onConflict(raft, progress, reply)
 }
@@ -174,4 +178,5 @@ export const advanceCommit = (raft: RaftState, role: LeaderRole): void => {
     done++
   }
   if (done > 0) role.proposals.splice(0, done)
+  afterCommit(raft, role)
 }

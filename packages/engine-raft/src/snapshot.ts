@@ -8,12 +8,9 @@ import type { RaftState } from './state.ts'
 /** The replica has staged the state as of a decided position: name it, and let the journal forget what it stands for. */
 export const nameCaptured = (raft: RaftState, { id, position }: CapturedSnapshot): void => {
   if (position <= (raft.snapshot?.position ?? 0) || position > raft.commit) return
-  const snapshot = {
-    id,
-    position,
-    lastTerm: raft.log.termSinceSnapshot(position),
-    membership: raft.membershipAt(position),
-  }
+  const membership = raft.configurations.at(position)
+  if (membership === undefined) return // a node that joins does not know yet who the members were: nobody must get a guess for it
+  const snapshot = { id, position, lastTerm: raft.log.termSinceSnapshot(position), membership }
   raft.nameSnapshot(snapshot, encodeSnapshotHeader({ ...snapshot, term: snapshot.lastTerm }))
 }
 
@@ -63,7 +60,7 @@ export const neededByPeers = (role: LeaderRole): number => {
 
 const parse = (raft: RaftState, header: Uint8Array): SnapshotHeader | undefined => {
   try {
-    return decodeSnapshotHeader(header)
+    return decodeSnapshotHeader(header, raft.version)
   } catch (error) {
     if (!(error instanceof MalformedBytes)) throw error
     raft.malformed++

@@ -1,27 +1,21 @@
 import {
   assert,
-  ByteReader,
-  ByteWriter,
   type Chunks,
   type Decided,
   type Effects,
   type EngineInit,
   type EngineLimits,
   type Epoch,
-  type JournalOp,
   type JournalState,
   type Lane,
-  MalformedBytes,
   type Membership,
+  type Monotonic,
   type NodeId,
   type Outcome,
   type Peer,
-  type Position,
   position,
   type Random,
   type RequestId,
-  type Send,
-  type Settle,
   type SnapshotId,
   slot,
   type Timing,
@@ -29,9 +23,13 @@ import {
   writeId,
 } from '@conclave/interface'
 import { type Quorum, quorumOf } from '@conclave/quorum'
-import { decodeEntry, decodeMembers, decodeReign, type Entry, entryKind, readNodeId, type Term, term } from './entry.ts'
+import { Configurations } from './configurations.ts'
+import { decodeEntry, decodeMembers, decodeReign, type Entry, entryKind, type Term, term } from './entry.ts'
 import { RaftLog } from './log.ts'
-import { decodeSnapshotHeader, encodeMessage, type Message } from './messages.ts'
+import { decodeSnapshotHeader, encodeMessage, type Message, type MessageVersion } from './messages.ts'
+import { decodeMeta, encodeMeta } from './meta.ts'
+import { Outbox } from './outbox.ts'
+import { Pledge } from './pledge.ts'
 import type { Role } from './roles/role.ts'
 import { StableMark } from './stable.ts'
 
@@ -41,19 +39,6 @@ export interface NamedSnapshot {
   readonly position: number
   readonly lastTerm: Term
   readonly membership: Membership
-}
-
-/** Mutable halves of `Effects`, collected between two drains. */
-class Outbox {
-  ops: JournalOp[] = []
-  send: Send[] = []
-  decide: Decided[] = []
-  settle: Settle[] = []
-  peers: readonly Peer[] | undefined
-  capture = false
-  sendSnapshot: { to: NodeId; id: SnapshotId; header: Uint8Array }[] = []
-  answerSnapshot: { from: NodeId; accept: boolean }[] = []
-  restore: { id: SnapshotId; position: Position; epoch: Epoch } | undefined
 }
 
 /**
@@ -76,38 +61,49 @@ export class RaftState {
   commit: number
   /** Bytes of the decided entries in memory. */
   tailBytes = 0
-  membership: Membership
+  readonly configurations: Configurations
   quorum: Quorum
+  /** Peers that are members no more, and are still told so: links to them are held. */
+  readonly departing = new Map<NodeId, Peer>()
   snapshot: NamedSnapshot | undefined
   disk: 'ok' | 'slow' | 'full' = 'ok'
   malformed = 0
   /** Ticks since a leader of this term was heard. */
   sinceLeader: number
-  /** The leader's link was reset: it may be forgotten at once (never while leases are in use, which this engine does not offer). */
+  /** The leader's link was reset: it may be forgotten at once, unless it was promised otherwise. */
   leaderGone = false
+  /** The time of the present step. */
+  now = 0 as Monotonic
+  /** Whether this server, while it leads, serves reads under a lease. */
+  readonly leases: boolean
+  /** The newest version of messages that this server knows. */
+  readonly version: MessageVersion
+  readonly pledge: Pledge
 
   #metaDirty = false
-  #configurations: { readonly position: number; readonly membership: Membership }[] = []
   #nextWrite = 1
   #toldTerm: Term | undefined
   #toldLeader: NodeId | undefined
   #out = new Outbox()
 
-  constructor(init: EngineInit, role: Role) {
+  constructor(init: EngineInit, role: Role, version: MessageVersion) {
     this.self = init.self
     this.timing = init.timing
     this.limits = init.limits
     this.random = init.random
     this.role = role
-    const { term: metaTerm, vote } = decodeMeta(init.recovered.meta)
+    this.version = version
+    this.leases = init.leases === true && version > 1
+    const { term: metaTerm, vote, promised } = decodeMeta(init.recovered.meta)
     this.term = metaTerm
     this.vote = vote
+    this.pledge = new Pledge(promised, init.timing.electionTicks * init.timing.tickMillis)
     this.snapshot = recoveredSnapshot(init.recovered)
     const base = this.snapshot?.position ?? 0
     this.log = new RaftLog(base, this.snapshot?.lastTerm ?? term(0))
     this.commit = base
-    this.membership = this.snapshot?.membership ?? init.founders
-    this.#configurations.push({ position: base, membership: this.membership })
+    const guessed = this.snapshot === undefined && !init.founders.members.some(({ id }) => id === init.self)
+    this.configurations = new Configurations(base, this.snapshot?.membership ?? init.founders, guessed)
     for (const { slot: at, bytes } of init.recovered.entries) if (at > base) this.#recover(at, decodeEntry(bytes))
     assert(
       this.log.lastTerm <= this.term,
@@ -116,13 +112,13 @@ export class RaftState {
     this.stable = new StableMark(this.log.last)
     this.quorum = quorumOf(this.membership)
     this.sinceLeader = init.timing.electionTicks
-    this.#out.peers = this.peers()
+    this.#tellPeers()
   }
 
   #recover(at: number, entry: Entry): void {
     assert(at === this.log.last + 1, `the journal has slot ${at} after ${this.log.last}`)
     this.log.append(entry)
-    if (entry.kind === entryKind.members) this.#configure(at, decodeMembers(entry.payload))
+    if (entry.kind === entryKind.members) this.configurations.append(at, decodeMembers(entry.payload))
   }
 
   // ---- durable changes ------------------------------------------------------------------------------------------------------------
@@ -139,10 +135,19 @@ export class RaftState {
     this.#metaDirty = true
   }
 
+  /** Promises `to`, the leader, what a `Pledge` says. @returns whether it may be told at once. */
+  promise(to: NodeId): boolean {
+    if (!this.pledge.made) this.#metaDirty = true
+    return this.pledge.give(to, this.now, this.#nextWrite)
+  }
+
   append(entry: Entry): number {
     const at = this.log.append(entry)
     this.#out.ops.push({ type: 'put', slot: slot(at), bytes: entry.encoded })
-    if (entry.kind === entryKind.members) this.#configure(at, decodeMembers(entry.payload))
+    if (entry.kind === entryKind.members) {
+      this.configurations.append(at, decodeMembers(entry.payload))
+      this.#adopt()
+    }
     return at
   }
 
@@ -151,7 +156,8 @@ export class RaftState {
     this.log.truncateFrom(at)
     this.stable.truncatedFrom(at)
     this.#out.ops.push({ type: 'truncateFrom', slot: slot(at) })
-    while ((this.#configurations.at(-1)?.position ?? 0) >= at) this.#configurations.pop()
+    if (this.configurations.latest.position < at) return
+    this.configurations.truncateFrom(at)
     this.#adopt()
   }
 
@@ -163,11 +169,7 @@ export class RaftState {
       { type: 'snapshot', id: snapshot.id, position: position(snapshot.position), header },
       { type: 'compactTo', slot: slot(snapshot.position) },
     )
-    const current = this.membershipAt(snapshot.position)
-    this.#configurations = [
-      { position: snapshot.position, membership: current },
-      ...this.#configurations.filter((c) => c.position > snapshot.position),
-    ]
+    this.configurations.snapshotAt(snapshot.position)
   }
 
   /** Replaces log and state by a received snapshot (figure 13, steps 6 to 8 of the receiver). */
@@ -176,7 +178,7 @@ export class RaftState {
       snapshot.position > this.commit,
       `a snapshot at ${snapshot.position} would take back what is committed (${this.commit})`,
     )
-    this.#configurations = [{ position: snapshot.position, membership: snapshot.membership }]
+    this.configurations.reset(snapshot.position, snapshot.membership)
     if (this.log.last > this.commit) this.#out.ops.push({ type: 'truncateFrom', slot: slot(this.commit + 1) })
     this.stable.reset()
     this.log.reset(snapshot.position, snapshot.lastTerm)
@@ -190,44 +192,52 @@ export class RaftState {
 
   // ---- configurations: the latest in the log is used, committed or not (section 6) ---------------------------------------------------
 
-  #configure(at: number, membership: Membership): void {
-    this.#configurations.push({ position: at, membership })
-    this.#adopt()
+  get membership(): Membership {
+    return this.configurations.latest.membership
   }
 
   #adopt(): void {
-    const latest = this.#configurations.at(-1)
-    assert(latest !== undefined, 'there is always a configuration')
-    this.membership = latest.membership
-    this.quorum = quorumOf(latest.membership)
+    this.quorum = quorumOf(this.membership)
+    this.#tellPeers()
+  }
+
+  /** Everyone to hold a link to: the members of every configuration that may still count, and who leaves. */
+  peers(): readonly Peer[] {
+    const peers = new Map([...this.departing, ...this.configurations.peers(this.commit)])
+    peers.delete(this.self)
+    return [...peers.values()]
+  }
+
+  #tellPeers(): void {
     this.#out.peers = this.peers()
   }
 
-  /** The configuration as of a position at or above the last snapshot. */
-  membershipAt(at: number): Membership {
-    const found = this.#configurations.findLast((configuration) => configuration.position <= at)
-    assert(found !== undefined, `no configuration is known at ${at}`)
-    return found.membership
+  /** Holds on to a peer that is a member no more. */
+  depart(peer: Peer): void {
+    this.departing.set(peer.id, peer)
+    this.#tellPeers()
   }
 
-  peers(): readonly Peer[] {
-    return this.membership.members.filter((member) => member.id !== this.self)
-  }
-
-  get isVoter(): boolean {
-    return this.membership.members.some((member) => member.id === this.self && member.role === 'voter')
+  /** Lets go of peers that were held on to. */
+  departed(ids: Iterable<NodeId>): void {
+    let news = false
+    for (const id of [...ids]) news = this.departing.delete(id) || news
+    if (news) this.#tellPeers()
   }
 
   // ---- commit -------------------------------------------------------------------------------------------------------------------------
 
   /** Advances commitIndex and hands over what became decided. Never goes back. */
   commitTo(to: number): void {
+    let configured = false
     for (let at = this.commit + 1; at <= to; at++) {
       const entry = this.log.entry(at)
       this.#out.decide.push(decided(at, entry))
       this.tailBytes += entry.size
+      configured ||= entry.kind === entryKind.members
     }
     this.commit = Math.max(this.commit, to)
+    if (configured) this.#tellPeers()
   }
 
   /** Drops decided entries from memory beyond the tail's bound, but not above `keep` unless the bound is exceeded eightfold. */
@@ -256,19 +266,19 @@ export class RaftState {
   }
 
   #send(to: NodeId, message: Chunks, lane: Lane, early: boolean): void {
-    this.#out.send.push(early ? { to, message, lane, early } : { to, message, lane })
+    this.#out.send(to, message, lane, early)
   }
 
   settle(id: RequestId, outcome: Outcome): void {
-    this.#out.settle.push({ id, outcome })
+    this.#out.settle(id, outcome)
   }
 
   sendSnapshot(to: NodeId, id: SnapshotId, header: Uint8Array): void {
-    this.#out.sendSnapshot.push({ to, id, header })
+    this.#out.sendSnapshot(to, id, header)
   }
 
   answerSnapshot(from: NodeId, accept: boolean): void {
-    this.#out.answerSnapshot.push({ from, accept })
+    this.#out.answerSnapshot(from, accept)
   }
 
   askForCapture(): void {
@@ -283,26 +293,12 @@ export class RaftState {
   drain(): Effects {
     const out = this.#out
     this.#out = new Outbox()
-    const ops = this.#metaDirty
-      ? [{ type: 'meta', bytes: encodeMeta(this.term, this.vote) } as const, ...out.ops]
-      : out.ops
+    if (this.#metaDirty) out.ops.unshift({ type: 'meta', bytes: encodeMeta(this.term, this.vote, this.pledge.made) })
     this.#metaDirty = false
-    const leader = this.#leaderChange()
-    return {
-      send: out.send,
-      decide: out.decide,
-      settle: out.settle,
-      ...(ops.length > 0 && { write: this.#issue(ops) }),
-      ...(leader !== undefined && { leader }),
-      ...(out.peers !== undefined && { peers: out.peers }),
-      ...(out.capture && { capture: true as const }),
-      ...(out.sendSnapshot.length > 0 && { sendSnapshot: out.sendSnapshot }),
-      ...(out.answerSnapshot.length > 0 && { answerSnapshot: out.answerSnapshot }),
-      ...(out.restore !== undefined && { restore: out.restore }),
-    }
+    return out.effects(out.ops.length > 0 ? this.#issue(out.ops) : undefined, this.#leaderChange())
   }
 
-  #issue(ops: readonly JournalOp[]): { id: WriteId; ops: readonly JournalOp[] } {
+  #issue(ops: Outbox['ops']): NonNullable<Effects['write']> {
     const id = this.nextWrite
     this.#nextWrite++
     this.stable.issued(id, this.log.last)
@@ -329,25 +325,6 @@ const decided = (at: number, entry: Entry): Decided => {
     case entryKind.members:
       return { type: 'members', ...where, membership: decodeMembers(entry.payload) }
   }
-}
-
-const metaVersion = 1
-
-/** `version u8 = 1 · term u53 · voted u8 · vote string, if voted`. */
-export const encodeMeta = (metaTerm: Term, vote: NodeId | undefined): Uint8Array => {
-  const writer = new ByteWriter().u8(metaVersion).u53(metaTerm)
-  return (vote === undefined ? writer.u8(0) : writer.u8(1).string(vote)).take()
-}
-
-export const decodeMeta = (bytes: Uint8Array | undefined): { term: Term; vote: NodeId | undefined } => {
-  if (bytes === undefined) return { term: term(0), vote: undefined }
-  const reader = new ByteReader(bytes)
-  const version = reader.u8()
-  if (version !== metaVersion)
-    throw new MalformedBytes(`Raft's metadata is of version ${version}; this build reads version ${metaVersion}`)
-  const meta = { term: term(reader.u53()), vote: reader.u8() === 0 ? undefined : readNodeId(reader) }
-  reader.end()
-  return meta
 }
 
 const recoveredSnapshot = ({ snapshot }: JournalState): NamedSnapshot | undefined => {

@@ -10,7 +10,7 @@ import {
   encodeSnapshotHeader,
   type Message,
 } from '../src/messages.ts'
-import { decodeMeta, encodeMeta } from '../src/state.ts'
+import { decodeMeta, encodeMeta } from '../src/meta.ts'
 
 const t = (n: number) => n as Term
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('')
@@ -69,7 +69,7 @@ describe('golden bytes', () => {
   it('the metadata is term and vote', () => {
     expect(hex(encodeMeta(t(3), undefined))).toBe('01030000000000000000')
     expect(hex(encodeMeta(t(3), nodeId('n1')))).toBe('010300000000000000' + '01' + '02000000' + '6e31')
-    expect(decodeMeta(encodeMeta(t(3), nodeId('n1')))).toEqual({ term: 3, vote: 'n1' })
+    expect(decodeMeta(encodeMeta(t(3), nodeId('n1')))).toEqual({ term: 3, vote: 'n1', promised: false })
   })
 
   it('a snapshot header carries position, term and configuration', () => {

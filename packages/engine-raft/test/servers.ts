@@ -6,10 +6,14 @@ import {
   type Input,
   type JournalOp,
   type JournalState,
+  type Member,
+  type MemberRole,
   type Membership,
+  type MembershipChange,
   type Monotonic,
   type NodeId,
   nodeId,
+  type ReadLevel,
   type RequestId,
   type Send,
   type Settle,
@@ -64,6 +68,13 @@ export class Disk {
   }
 }
 
+/** What a server is made as. */
+export interface Make {
+  readonly leases?: boolean
+  readonly version?: 1 | 2
+  readonly now?: number
+}
+
 /** One server with a disk whose syncs the test may hold back, obeying the durability rule of `Effects.send`. */
 export class Server {
   readonly id: NodeId
@@ -72,6 +83,8 @@ export class Server {
   readonly decided: Decided[] = []
   readonly settled: Settle[] = []
   readonly effects: Effects[] = []
+  /** Its clock, in milliseconds: a tick is ten. */
+  now = 0
   /** While true, writes stay unsynced and messages that rest on them stay here. */
   holdSyncs = false
   #unsynced: { id: WriteId; ops: readonly JournalOp[] }[] = []
@@ -86,23 +99,21 @@ export class Server {
     disk = new Disk(),
     engineLimits = limits,
     seed = 1,
+    make: Make = {},
   ) {
     this.id = id
     this.#out = out
     this.disk = disk
-    this.engine = new RaftEngine({
-      self: id,
-      founders,
-      recovered: disk.state(),
-      timing,
-      random: seededRandom(seed),
-      limits: engineLimits,
-    })
+    const { now = 0, leases = false, version = 2 } = make
+    this.now = now
+    const random = seededRandom(seed)
+    const init = { self: id, founders, recovered: disk.state(), timing, random, limits: engineLimits, leases }
+    this.engine = new RaftEngine(init, version)
     this.turn()
   }
 
   turn(...inputs: Input[]): void {
-    for (const input of inputs) this.engine.step(input, 0 as Monotonic)
+    for (const input of inputs) this.engine.step(input, this.now as Monotonic)
     const effects = this.engine.drain()
     this.effects.push(effects)
     if (effects.write !== undefined) {
@@ -134,7 +145,10 @@ export class Server {
   }
 
   tick(times = 1): void {
-    for (let i = 0; i < times; i++) this.turn({ type: 'tick' })
+    for (let i = 0; i < times; i++) {
+      this.now += timing.tickMillis
+      this.turn({ type: 'tick' })
+    }
   }
 
   get status() {
@@ -150,13 +164,24 @@ export class Servers {
   cut: (flying: Flying) => boolean = () => false
   readonly founders: Membership
   readonly #limits: EngineLimits
+  readonly #make: Make
 
-  constructor(count: number, engineLimits = limits) {
+  constructor(count: number, engineLimits = limits, make: Make = {}) {
     const ids = Array.from({ length: count }, (_, i) => nodeId(`n${i + 1}`))
     this.#limits = engineLimits
+    this.#make = make
     this.founders = { members: ids.map((id) => ({ id, name: id, addresses: [], role: 'voter' })) }
     for (const [i, id] of ids.entries())
-      this.all.set(id, new Server(id, this.founders, (m) => this.flying.push(m), new Disk(), engineLimits, i + 1))
+      this.all.set(id, new Server(id, this.founders, (m) => this.flying.push(m), new Disk(), engineLimits, i + 1, make))
+  }
+
+  /** A server that is to join: it knows who founded the cluster, and is none of them. */
+  join(n: number, make = this.#make): Server {
+    const id = nodeId(`n${n}`)
+    const out = (flying: Flying) => this.flying.push(flying)
+    const server = new Server(id, this.founders, out, new Disk(), this.#limits, n, { now: this.at(1).now, ...make })
+    this.all.set(id, server)
+    return server
   }
 
   at(n: number): Server {
@@ -167,8 +192,10 @@ export class Servers {
 
   /** Starts a server anew from what is on its disk. */
   restart(n: number): Server {
-    const { id, disk } = this.at(n)
-    const server = new Server(id, this.founders, (m) => this.flying.push(m), disk, this.#limits, n + 100)
+    const { id, disk, now } = this.at(n)
+    const founders = this.founders
+    const out = (flying: Flying) => this.flying.push(flying)
+    const server = new Server(id, founders, out, disk, this.#limits, n + 100, { ...this.#make, now })
     this.all.set(id, server)
     return server
   }
@@ -183,6 +210,14 @@ export class Servers {
       if (rounds > 10_000) throw new Error('the servers talk without end')
       const flying = this.flying.shift()
       if (flying !== undefined && !this.cut(flying)) this.deliver(flying)
+    }
+  }
+
+  /** Ticks everybody, and delivers. */
+  rounds(times: number): void {
+    for (let i = 0; i < times; i++) {
+      for (const server of [...this.all.values()]) server.tick()
+      this.settle()
     }
   }
 
@@ -215,7 +250,32 @@ export const propose = (id: number, batch = `batch ${id}`): Input => ({
   id: id as RequestId,
   batch: text.encode(batch),
 })
-export const read = (id: number): Input => ({ type: 'read', id: id as RequestId, level: 'linearizable' })
+export const read = (id: number, level: ReadLevel = 'linearizable'): Input => ({
+  type: 'read',
+  id: id as RequestId,
+  level,
+})
+export const peer = (n: number, role: MemberRole = 'voter'): Member => ({
+  id: nodeId(`n${n}`),
+  name: `n${n}`,
+  addresses: [],
+  role,
+})
+export const reconfigure = (id: number, change: MembershipChange): Input => ({
+  type: 'reconfigure',
+  id: id as RequestId,
+  change,
+})
+export const add = (id: number, n: number, role: MemberRole): Input =>
+  reconfigure(id, { type: 'add', member: peer(n), role })
+export const remove = (id: number, n: number): Input => reconfigure(id, { type: 'remove', id: nodeId(`n${n}`) })
+export const transfer = (n: number): Input => ({ type: 'transfer', to: nodeId(`n${n}`) })
+/** The members in short: voters by number, learners in brackets, those on their way to voter with a star, outgoing voters after a bar. */
+export const members = ({ status: { membership } }: Server): string => {
+  const inShort = ({ id, role, promote }: Member): string => (role === 'voter' ? id : promote ? `(${id}*)` : `(${id})`)
+  const outgoing = membership.outgoing === undefined ? '' : ` | ${membership.outgoing.join(' ')}`
+  return membership.members.map(inShort).join(' ') + outgoing
+}
 export const batches = (server: Server): string[] =>
   server.decided.flatMap((d) => (d.type === 'batch' ? [new TextDecoder().decode(d.batch)] : []))
 export const snapshotId = (id: string): SnapshotId => id as SnapshotId

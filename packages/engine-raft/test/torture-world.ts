@@ -68,6 +68,10 @@ export class Invariants {
     this.#refused.add(batch)
   }
 
+  refused(batch: string): boolean {
+    return this.#refused.has(batch)
+  }
+
   restore(id: NodeId, position: number, epoch: bigint): void {
     this.restored++
     check(this.#epochs[position] === epoch, `${id} restores ${position} of term ${epoch}, which was never decided`)

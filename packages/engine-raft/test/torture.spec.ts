@@ -25,8 +25,12 @@ const torture = (init: WorldInit): World => {
   const world = run(init)
   world.heal()
   if (ticksUntil(world, () => world.agreed) > calmTicks) throw new Violation('no agreement after the storm')
-  const batch = world.proposeCalmly()
-  const decided = () => world.invariants.truth.some((is) => is?.endsWith(batch)) && world.agreed
+  // A leader that is handing over refuses: then it is proposed again, as a client would.
+  const batches = [world.proposeCalmly()]
+  const decided = () => {
+    if (batches.every((batch) => world.invariants.refused(batch))) batches.push(world.proposeCalmly())
+    return world.agreed && world.invariants.truth.some((is) => batches.some((batch) => is?.endsWith(batch)))
+  }
   if (ticksUntil(world, decided) > calmTicks) throw new Violation('a proposal after the storm is not decided')
   return world
 }

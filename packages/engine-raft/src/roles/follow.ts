@@ -36,7 +36,9 @@ export const heardLeader = (raft: RaftState, from: NodeId): void => {
 const leaveRole = (raft: RaftState): void => {
   const { role } = raft
   if (role.type !== 'leader') return
+  raft.departed(raft.departing.keys())
   for (const { id } of role.proposals) raft.settle(id as RequestId, { type: 'unknown' })
+  if (role.change !== undefined) raft.settle(role.change.id, { type: 'unknown' })
   const reads = [...role.readsWaiting, ...role.readRounds.flatMap(({ reads: waiting }) => waiting.map(({ id }) => id))]
   for (const id of reads) raft.settle(id as RequestId, { type: 'refused', reason: 'not-leader' })
 }

@@ -1,5 +1,5 @@
 import type { NodeId } from '@conclave/interface'
-import { mayCampaign, startElection } from '../election.ts'
+import { campaignNow, mayCampaign, startElection } from '../election.ts'
 import type { Message } from '../messages.ts'
 import { acceptAppend, acceptHeartbeat } from '../replication.ts'
 import type { RaftState } from '../state.ts'
@@ -7,6 +7,8 @@ import { electionTicks } from './follow.ts'
 import type { FollowerRole } from './role.ts'
 
 export const tickFollower = (raft: RaftState, role: FollowerRole): void => {
+  // After a reset of the leader's link everybody waits for the same moment if promises hold: the jitter begins when they end.
+  if (raft.leaderGone && raft.pledge.forbids(raft.self, raft.now)) return
   role.electionIn--
   if (role.electionIn <= 0 && mayCampaign(raft)) startElection(raft)
   else if (role.electionIn <= 0) role.electionIn = electionTicks(raft)
@@ -18,6 +20,8 @@ export const stepFollower = (raft: RaftState, from: NodeId, message: Message): v
       return acceptAppend(raft, from, message)
     case 'heartbeat':
       return acceptHeartbeat(raft, from, message)
+    case 'timeoutNow':
+      return campaignNow(raft)
     case 'vote':
     case 'voteReply':
     case 'appendReply':

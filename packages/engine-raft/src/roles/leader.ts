@@ -1,10 +1,12 @@
 import { assert, type NodeId, type RequestId } from '@conclave/interface'
-import { type EntryKind, encodeReign, entryKind, makeEntry } from '../entry.ts'
+import { encodeReign, entryKind, makeEntry } from '../entry.ts'
+import { followPeers, isLeaving, tickMembership } from '../membership.ts'
 import { appendHeadBytes, entryLengthBytes, type Message } from '../messages.ts'
-import { type Progress, probeFrom, startProgress } from '../progress.ts'
+import { type Progress, probeFrom } from '../progress.ts'
 import { broadcastHeartbeat, quorumWasHeard, receiveHeartbeatReply, sendHeartbeat } from '../reads.ts'
 import { checkPeer, receiveAppendReply } from '../replication.ts'
 import type { RaftState } from '../state.ts'
+import { handOver, tickTransfer } from '../transfer.ts'
 import { becomeFollower } from './follow.ts'
 import type { LeaderRole } from './role.ts'
 
@@ -16,35 +18,38 @@ export const becomeLeader = (raft: RaftState): void => {
   const next = raft.log.last + 1
   const role: LeaderRole = {
     type: 'leader',
-    progress: new Map(raft.peers().map((peer) => [peer.id, startProgress(next)])),
+    progress: new Map(),
     reign: next,
     proposals: [],
     undecidedBytes: 0,
     readsWaiting: [],
     readRounds: [],
     round: 0,
+    leaseRounds: [],
+    leaseFloor: 0,
+    change: undefined,
+    transfer: undefined,
     heartbeatIn: 0,
     quorumCheckIn: raft.timing.electionTicks,
   }
   raft.role = role
   raft.leader = raft.self
   raft.leaderGone = false
-  appendOwn(raft, entryKind.reign, encodeReign(raft.self))
+  followPeers(raft, role)
+  raft.append(makeEntry(raft.term, entryKind.reign, encodeReign(raft.self)))
   broadcastHeartbeat(raft, role) // section 5.2: at once, to prevent new elections
 }
-
-const appendOwn = (raft: RaftState, kind: EntryKind, payload: Uint8Array): number =>
-  raft.append(makeEntry(raft.term, kind, payload))
 
 export const propose = (raft: RaftState, role: LeaderRole, id: RequestId, batch: Uint8Array): void => {
   const size = batch.length
   if (appendHeadBytes + entryLengthBytes + size + 9 > raft.limits.messageBytes)
     return raft.settle(id, { type: 'refused', reason: 'invalid' })
   if (raft.disk === 'full') return raft.settle(id, { type: 'refused', reason: 'disk-full' })
+  if (role.transfer !== undefined || isLeaving(raft)) return raft.settle(id, { type: 'refused', reason: 'in-progress' })
   if (role.undecidedBytes > 0 && role.undecidedBytes + size > raft.limits.undecidedBytes)
     return raft.settle(id, { type: 'refused', reason: 'overloaded' })
   role.undecidedBytes += size
-  role.proposals.push({ id, position: appendOwn(raft, entryKind.batch, batch), size })
+  role.proposals.push({ id, position: raft.append(makeEntry(raft.term, entryKind.batch, batch)), size })
 }
 
 export const tickLeader = (raft: RaftState, role: LeaderRole): void => {
@@ -52,13 +57,17 @@ export const tickLeader = (raft: RaftState, role: LeaderRole): void => {
   if (role.quorumCheckIn <= 0) {
     role.quorumCheckIn = raft.timing.electionTicks
     if (!quorumWasHeard(raft, role)) return becomeFollower(raft, raft.term, undefined)
+    if (raft.disk === 'full') handOver(raft, role)
   }
   for (const [id, progress] of role.progress) tickPeer(raft, role, id, progress)
+  tickTransfer(raft, role)
+  tickMembership(raft, role)
   role.heartbeatIn--
   if (role.heartbeatIn <= 0) broadcastHeartbeat(raft, role)
 }
 
 const tickPeer = (raft: RaftState, role: LeaderRole, id: NodeId, progress: Progress): void => {
+  progress.silentTicks++
   if (progress.snapshotIn > 0) progress.snapshotIn--
   // An idle leader tells its followers soon that the last entries are committed; a busy one tells it with the next append.
   if (progress.toldCommit < Math.min(progress.match, raft.commit)) sendHeartbeat(raft, role, id)
@@ -96,6 +105,7 @@ export const stepLeader = (raft: RaftState, role: LeaderRole, from: NodeId, mess
       return receiveHeartbeatReply(raft, role, from, message)
     case 'append':
     case 'heartbeat':
+    case 'timeoutNow':
       assert(false, `${from} leads in term ${raft.term}, which this server leads`)
       return
     case 'vote':

@@ -1,4 +1,4 @@
-import type { NodeId } from '@conclave/interface'
+import type { NodeId, RequestId } from '@conclave/interface'
 import type { Progress } from '../progress.ts'
 
 /** What a server is at the moment, with what it holds only as long as it is that. */
@@ -31,6 +31,15 @@ export interface PendingRead {
   readonly at: number
 }
 
+/** Leadership on its way to another voter. */
+export interface Transfer {
+  readonly to: NodeId
+  /** Ticks until it is given up. */
+  ticksLeft: number
+  /** The target was told to campaign. */
+  sent: boolean
+}
+
 export interface LeaderRole {
   readonly type: 'leader'
   readonly progress: Map<NodeId, Progress>
@@ -44,6 +53,13 @@ export interface LeaderRole {
   /** Reads that wait for a round, oldest first. */
   readRounds: { readonly round: number; readonly reads: readonly PendingRead[] }[]
   round: number
+  /** When recent rounds began, oldest first: a promise of a quorum to one of them is a lease from there on. Empty without leases. */
+  leaseRounds: { readonly round: number; readonly at: number }[]
+  /** Only later rounds can give a lease; infinite if this reign has none any more. */
+  leaseFloor: number
+  /** A change of the membership that somebody waits for, and the position that ends it; infinite while the configuration is joint. */
+  change: { readonly id: RequestId; readonly endsAt: number } | undefined
+  transfer: Transfer | undefined
   heartbeatIn: number
   /** Ticks until the quorum is checked again. */
   quorumCheckIn: number
