@@ -1,0 +1,138 @@
+/** Wires that are cut, lossy or slow. */
+import type { Random } from '@conclave/interface'
+import { between, pick, shuffled } from './chance.ts'
+import { type Arena, type Fault, type Injected, leaderOrAnyone, nothing } from './fault.ts'
+import { clientsHost, type Host, type Trouble } from './network.ts'
+
+const hasPackets = ({ network }: Arena): boolean => network.mode === 'netns'
+const hasRelays = ({ network }: Arena): boolean => network.relayedLinks.length > 0
+const duration = (random: Random): number => between(random, 500, 6000)
+
+const loss = (from: readonly Host[], to: readonly Host[], share = 1): Trouble[] =>
+  from.flatMap((a) => to.filter((b) => b !== a).map((b) => ({ type: 'loss' as const, from: a, to: b, share })))
+const cut = (some: readonly Host[], others: readonly Host[]): Trouble[] => [
+  ...loss(some, others),
+  ...loss(others, some),
+]
+
+const make = async (
+  arena: Arena,
+  text: string,
+  troubles: readonly Trouble[],
+  lastsMillis: number,
+): Promise<Injected> => ({ text, lastsMillis, heal: await arena.network.trouble(troubles) })
+
+const hostsOf = ({ nodes }: Arena): Host[] => nodes.map(({ name }) => name)
+
+/** A minority on one side; perhaps with the clients. */
+const split = (arena: Arena, random: Random): Promise<Injected> => {
+  const hosts = shuffled(random, hostsOf(arena))
+  const size = 1 + Math.floor(random.next() * Math.floor((hosts.length - 1) / 2))
+  const [minority, others] = [hosts.slice(0, size), hosts.slice(size)]
+  const withClients = random.next() < 0.3
+  const side = withClients ? [...minority, clientsHost] : minority
+  return make(arena, `cut ${side.join(', ')} off from ${others.join(', ')}`, cut(side, others), duration(random))
+}
+
+/** Every node sees a majority, and no two majorities are the same. */
+const ring = (arena: Arena, random: Random): Promise<Injected> => {
+  const hosts = shuffled(random, hostsOf(arena))
+  const reach = Math.floor(hosts.length / 4)
+  const far = (a: number, b: number): boolean => {
+    const distance = Math.abs(a - b)
+    return Math.min(distance, hosts.length - distance) > Math.max(1, reach)
+  }
+  const troubles = hosts.flatMap((from, a) => hosts.flatMap((to, b) => (far(a, b) ? loss([from], [to]) : [])))
+  return make(arena, `left a ring ${hosts.join('–')}`, troubles, duration(random))
+}
+
+/** Two halves that only one node sees both of. */
+const bridge = (arena: Arena, random: Random): Promise<Injected> => {
+  const [middle = '', ...others] = shuffled(random, hostsOf(arena))
+  const half = Math.ceil(others.length / 2)
+  const [left, right] = [others.slice(0, half), others.slice(half)]
+  return make(arena, `left only ${middle} between ${left} and ${right}`, cut(left, right), duration(random))
+}
+
+const isolateLeader = (arena: Arena, random: Random): Promise<Injected> => {
+  const { name } = leaderOrAnyone(arena, random)
+  return make(arena, `cut ${name} off`, cut([name], hostsOf(arena)), duration(random))
+}
+
+/** A node that hears and is not heard, or the other way round. */
+const oneWay = (arena: Arena, random: Random): Promise<Injected> => {
+  const victim = random.next() < 0.6 ? leaderOrAnyone(arena, random) : pick(random, arena.nodes)
+  const others = hostsOf(arena).filter((host) => host !== victim.name)
+  const some = shuffled(random, others).slice(0, 1 + Math.floor(random.next() * others.length))
+  const deaf = random.next() < 0.5
+  const troubles = deaf ? loss(some, [victim.name]) : loss([victim.name], some)
+  const text = deaf ? `${victim.name} no longer hears ${some}` : `${victim.name} is no longer heard by ${some}`
+  return make(arena, text, troubles, duration(random))
+}
+
+/** Packets lost at random, both ways; TCP sends them again, late. */
+const drop = (arena: Arena, random: Random): Promise<Injected> => {
+  const share = between(random, 0.05, 0.3)
+  const hosts = hostsOf(arena)
+  const some = shuffled(random, hosts).slice(0, 1 + Math.floor(random.next() * hosts.length))
+  const all = [...hosts, clientsHost]
+  const troubles = [
+    ...loss(some, all, share),
+    ...loss(
+      all.filter((host) => !some.includes(host)),
+      some,
+      share,
+    ),
+  ]
+  return make(arena, `lost ${Math.round(share * 100)} % of the packets of ${some}`, troubles, duration(random))
+}
+
+/** Clients that cannot reach some nodes, which are well otherwise. */
+const clientsCut = (arena: Arena, random: Random): Promise<Injected> => {
+  const some = random.next() < 0.5 ? [leaderOrAnyone(arena, random).name] : [pick(random, arena.nodes).name]
+  return make(arena, `cut the clients off from ${some}`, cut([clientsHost], some), duration(random))
+}
+
+/** Links that lead through relays: some, or all of one node's. */
+const links = (arena: Arena, random: Random): (readonly [Host, Host])[] => {
+  const all = arena.network.relayedLinks
+  const victim = leaderOrAnyone(arena, random).name
+  const own = all.filter(([from, to]) => from === victim || to === victim)
+  if (random.next() < 0.5 && own.length > 0) return own
+  return shuffled(random, all).slice(0, 1 + Math.floor(random.next() * all.length))
+}
+
+const delay = (arena: Arena, random: Random): Promise<Injected> => {
+  const delayMillis = between(random, 5, 250)
+  const pace = { delayMillis, jitterMillis: random.next() * delayMillis, stalled: false }
+  const slow = links(arena, random)
+  const troubles = slow.map(([from, to]) => ({ type: 'pace' as const, from, to, pace }))
+  return make(arena, `made ${slow.length} links slow by ${Math.round(delayMillis)} ms`, troubles, duration(random))
+}
+
+/** Bytes wait, then all come at once. */
+const stall = (arena: Arena, random: Random): Promise<Injected> => {
+  const pace = { delayMillis: 0, jitterMillis: 0, stalled: true }
+  const stuck = links(arena, random)
+  const troubles = stuck.map(([from, to]) => ({ type: 'pace' as const, from, to, pace }))
+  return make(arena, `held the bytes of ${stuck.length} links back`, troubles, between(random, 200, 4000))
+}
+
+const reset = async (arena: Arena, random: Random): Promise<Injected> => {
+  const torn = links(arena, random)
+  for (const [from, to] of torn) arena.network.reset(from, to)
+  return { text: `reset the connections of ${torn.length} links`, lastsMillis: 0, heal: nothing }
+}
+
+export const wireFaults: readonly Fault[] = [
+  { kind: 'partition', weight: 4, possible: hasPackets, inject: split },
+  { kind: 'partition-ring', weight: 1, possible: hasPackets, inject: ring },
+  { kind: 'partition-bridge', weight: 1, possible: hasPackets, inject: bridge },
+  { kind: 'isolate-leader', weight: 3, possible: hasPackets, inject: isolateLeader },
+  { kind: 'one-way', weight: 3, possible: hasPackets, inject: oneWay },
+  { kind: 'drop', weight: 3, possible: hasPackets, inject: drop },
+  { kind: 'clients-cut', weight: 1, possible: hasPackets, inject: clientsCut },
+  { kind: 'delay', weight: 2, possible: hasRelays, inject: delay },
+  { kind: 'stall', weight: 2, possible: hasRelays, inject: stall },
+  { kind: 'reset', weight: 1, possible: hasRelays, inject: reset },
+]

@@ -1,0 +1,82 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Options } from './options.ts'
+import type { RunResult } from './run.ts'
+
+const countBy = <T>(values: readonly T[], nameOf: (value: T) => string): Record<string, number> => {
+  const counts: Record<string, number> = {}
+  for (const value of values) counts[nameOf(value)] = (counts[nameOf(value)] ?? 0) + 1
+  return Object.fromEntries(Object.entries(counts).sort(([a], [b]) => a.localeCompare(b)))
+}
+
+/** The figures of a run, as they go into `--json`. */
+export const reportOf = (options: Options, result: RunResult) => {
+  const faults = result.rounds.flatMap((round) => round.faults)
+  const recoveries = result.rounds.flatMap(({ recoveredMillis }) => recoveredMillis ?? [])
+  const survived = result.rounds.filter(({ recoveredMillis }) => recoveredMillis !== undefined)
+  return {
+    verdict: result.violations.length === 0 ? ('ok' as const) : ('violated' as const),
+    seed: options.seed,
+    minutes: Number((result.seconds / 60).toFixed(2)),
+    ...(result.early ? { endedEarly: true } : {}),
+    nodes: options.nodes,
+    ...result.place,
+    faults: {
+      injected: faults.length,
+      survived: survived.flatMap((round) => round.faults).length,
+      byKind: countBy(faults, ({ kind }) => kind),
+      atTheLeader: faults.filter(({ leader, text }) => leader !== undefined && text.includes(leader)).length,
+    },
+    rounds: result.rounds.length,
+    recoveryMillis: { longest: Math.round(Math.max(0, ...recoveries)), bound: options.boundMillis },
+    longestUnavailabilityMillis: result.longestUnavailabilityMillis,
+    operations: {
+      total: result.operations.length,
+      byOutcome: countBy(result.operations, ({ outcome }) => outcome),
+      byKind: countBy(result.operations, ({ kind }) => kind),
+      errors: countBy(
+        result.operations.filter(({ error }) => error !== undefined),
+        ({ error = '', outcome }) => `${error}, ${outcome}`,
+      ),
+    },
+    watchedWrites: result.events,
+    elections: result.elections,
+    ...result.snapshots,
+    violations: result.violations.map(({ check, text }) => ({ check, text })),
+  }
+}
+export type Report = ReturnType<typeof reportOf>
+
+const list = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ')
+
+/** The report for people. */
+export const summaryOf = (report: Report): string => {
+  const { faults, operations, recoveryMillis } = report
+  const lines = [
+    `${report.nodes} nodes for ${report.minutes} minutes, seed ${report.seed}, ${report.mode}, data on ${report.fileSystem} (${report.disks})`,
+    ...report.without.map((text) => `without ${text}`),
+    `faults      ${faults.injected} injected in ${report.rounds} rounds, ${faults.survived} survived, ${faults.atTheLeader} at the leader`,
+    `            ${list(faults.byKind)}`,
+    `operations  ${operations.total}: ${list(operations.byOutcome)}`,
+    `            ${list(operations.byKind)}`,
+    ...(Object.keys(operations.errors).length === 0 ? [] : [`            ${list(operations.errors)}`]),
+    `writes      ${report.watchedWrites} seen by the watch`,
+    `elections   ${report.elections}; snapshots taken ${report.snapshotsCaptured}, installed ${report.snapshotsInstalled}`,
+    `recovery    at most ${recoveryMillis.longest} ms after healing (bound ${recoveryMillis.bound} ms); longest time without a write ${report.longestUnavailabilityMillis} ms`,
+    ...report.violations.map(({ check, text }) => `VIOLATION   ${check}: ${text}`),
+    `verdict     ${report.verdict}`,
+  ]
+  return lines.join('\n')
+}
+
+/** Puts drawings of violations beside the logs. @returns the files. */
+export const writeDrawings = (result: RunResult): string[] =>
+  result.violations.flatMap(({ svg }, at) => {
+    if (svg === undefined) return []
+    const file = join(result.directory, `violation-${at + 1}.svg`)
+    writeFileSync(file, svg)
+    return [file]
+  })
