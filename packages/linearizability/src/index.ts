@@ -1,1 +1,19 @@
-export {}
+/**
+ * Checks whether a history of concurrent calls is linearizable, and shows the part that is not. Pure: no clock, no I/O, no dependencies.
+ *
+ * @packageDocumentation
+ */
+export type { Now } from './budget.ts'
+export { type CheckOptions, check, type Verdict } from './check.ts'
+export {
+  type Model,
+  type Operation,
+  type Partition,
+  partitionBy,
+  type Time,
+  type UnknownOutput,
+  unknownOutput,
+} from './model.ts'
+export { type KvInput, type KvOutput, type KvState, kvModel } from './models/kv.ts'
+export { type RegisterInput, type RegisterOutput, type RegisterValue, registerModel } from './models/register.ts'
+export type { Window, WindowCall } from './window.ts'
