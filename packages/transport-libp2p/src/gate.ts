@@ -8,6 +8,10 @@ import type { NodeId } from '@conclave/interface'
 export interface Gate {
   /** May open engine and snapshot streams, from anywhere. */
   isMember(peer: NodeId): boolean
+  /** Was removed from the cluster, and is no member: its streams are answered with that news and closed. Default: nobody. */
+  wasMember?(peer: NodeId): boolean
+  /** Told of a peer that proved its key and was not let in, or not to what it asked for. */
+  refused?(peer: NodeId): void
   /** May open client streams. Asked only when clients are served at all, see `HostInit.insecureClients`. */
   admitClient(peer: NodeId, remoteAddress: string): boolean
 }

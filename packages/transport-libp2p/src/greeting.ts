@@ -73,6 +73,8 @@ export const greet = (stream: FrameStream, lane: StreamLane, home: Household, li
 
 /** What comes of a hello that was received. */
 export interface Guest {
+  /** Whether the peer was removed from the cluster: it is told so instead of being welcomed. */
+  wasMember(): boolean
   /** The peer is welcomed next; what is returned gets all that follows. */
   welcome(lane: StreamLane): FrameListener
   /** The peer was refused, or said no hello: for the log. The stream is closed. */
@@ -101,7 +103,8 @@ export const receiveGreeting = (
   const greeting = (first: Uint8Array): void => {
     try {
       const hello = decodeHello(first)
-      const verdict = judge(hello, fit, home.cluster, home.group)
+      const fits = judge(hello, fit, home.cluster, home.group)
+      const verdict = fits === 'welcome' && guest.wasMember() ? 'removed' : fits
       stream.send([encodeVerdict(verdict)])
       if (verdict === 'welcome' && hello.lane !== undefined) {
         cancel()

@@ -10,7 +10,8 @@ export const lanes = { urgent: 0, bulk: 1, snapshot: 2 } as const
 export type StreamLane = keyof typeof lanes
 const laneNames: readonly (StreamLane | undefined)[] = ['urgent', 'bulk', 'snapshot']
 
-export const verdicts = ['welcome', 'wrong-cluster', 'wrong-group', 'unknown-version', 'wrong-lane'] as const
+/** `removed`: the dialler was a member of the cluster, and is none any more. */
+export const verdicts = ['welcome', 'wrong-cluster', 'wrong-group', 'unknown-version', 'wrong-lane', 'removed'] as const
 export type Verdict = (typeof verdicts)[number]
 
 export interface Hello {

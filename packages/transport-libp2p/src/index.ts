@@ -19,6 +19,7 @@ export { createHost } from './create-host.ts'
 export { DialFailed, IdentityUnfit, LinkFailed, ListenFailed, MalformedFrame } from './errors.ts'
 export type { FrameLimits, FrameListener, FrameStream } from './frame-stream.ts'
 export { type Gate, isLoopback } from './gate.ts'
+export type { Verdict } from './hello.ts'
 export type { Host, HostInit, PeerAddress } from './host.ts'
 export {
   generateIdentity,

@@ -78,9 +78,10 @@ export const startLibp2pHost = async (init: HostInit): Promise<Host> => {
       denyInboundEncryptedConnection: (peerId, socket) => {
         const peer = nodeId(peerId.toString())
         const remote = socket.remoteAddr.toString()
-        if (gate.isMember(peer)) return false
+        if (gate.isMember(peer) || gate.wasMember?.(peer) === true) return false
         if (!admitsClient(peer, remote)) {
           logger.debug({ peer, remote }, 'a stranger is refused')
+          gate.refused?.(peer)
           return true
         }
         clients.add(socket)
@@ -145,6 +146,7 @@ class Libp2pHost implements Host {
       const remote = connection.remoteAddr.toString()
       if (!admit(peer, remote) || this.#closed !== undefined) {
         this.#init.logger?.debug({ peer, remote, protocol }, 'a peer asked for a protocol that is not for it')
+        this.#init.gate?.refused?.(peer)
         stream.abort(new LinkFailed('refused'))
         connection.abort(new LinkFailed('refused'))
         return

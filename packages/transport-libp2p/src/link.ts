@@ -2,6 +2,7 @@ import type { Cancel, Chunks, Lane, Logger, NodeId, Peer, Random } from '@concla
 import { asError, LinkFailed } from './errors.ts'
 import type { FrameStream } from './frame-stream.ts'
 import { greet, type Household, NotWelcome } from './greeting.ts'
+import type { Verdict } from './hello.ts'
 import type { Host } from './host.ts'
 
 export const engineProtocol = '/conclave/engine/1'
@@ -21,6 +22,8 @@ export interface LinkInit {
   readonly queueBytes: Readonly<Record<Lane, number>>
   /** Links to a peer: made, reset or closed, frames to it dropped. */
   readonly tell: (id: NodeId, state: 'up' | 'down' | 'lost') => void
+  /** The peer answered the hello otherwise than with a welcome. */
+  readonly refused: (id: NodeId, verdict: Verdict) => void
 }
 
 interface Lanes {
@@ -106,6 +109,7 @@ export class PeerLink {
       } catch (thrown) {
         if (!this.#wanted) return
         this.#complain(asError(thrown))
+        if (thrown instanceof NotWelcome) this.#init.refused(this.#peer.id, thrown.verdict)
       }
       if (!this.#wanted) return
       await this.#pause(backoff * (0.5 + this.#init.random.next() / 2))

@@ -15,7 +15,7 @@ import { LinkFailed } from './errors.ts'
 import type { FrameListener, FrameStream } from './frame-stream.ts'
 import type { Gate } from './gate.ts'
 import { type Household, receiveGreeting } from './greeting.ts'
-import { type Hello, mostClusterBytes } from './hello.ts'
+import { type Hello, mostClusterBytes, type Verdict } from './hello.ts'
 import type { Host } from './host.ts'
 import { engineProtocol, type LinkInit, PeerLink } from './link.ts'
 import { receiveTransfer } from './transfer-in.ts'
@@ -29,8 +29,10 @@ export interface Libp2pTransportInit {
   /** The group within the cluster. Default 0. */
   readonly groupId?: number
   /** Whose streams are taken: also those of a member that is not (yet) among the peers. */
-  readonly gate: Pick<Gate, 'isMember'>
+  readonly gate: Pick<Gate, 'isMember' | 'wasMember'>
   readonly clock: Clock
+  /** A peer does not welcome this node, for a reason that it gives; told at each attempt. `removed`: this node is no member any more. */
+  readonly refused?: (peer: NodeId, verdict: Verdict) => void
   /** For the jitter of the back-off. */
   readonly random: Random
   readonly logger?: Logger
@@ -98,7 +100,8 @@ class Libp2pTransport implements Transport {
     assert(this.#handler === undefined, 'a transport is started once')
     this.#handler = handler
     const { host, gate } = this.#init
-    const admit = (peer: NodeId): boolean => gate.isMember(peer) && this.#closed === undefined
+    const admit = (peer: NodeId): boolean =>
+      (gate.isMember(peer) || gate.wasMember?.(peer) === true) && this.#closed === undefined
     const limits = { frameBytes: this.#frameBytes }
     await host.handle(engineProtocol, (stream) => this.#engineStream(stream), admit, limits)
     await host.handle(snapshotProtocol, (stream) => this.#snapshotStream(stream), admit, limits)
@@ -118,6 +121,9 @@ class Libp2pTransport implements Transport {
       if (link === undefined) this.#links.set(id, new PeerLink(peer, this.#linkInit()))
       else link.update(peer)
     }
+    // The gate may have closed for some: what they opened before does not stay.
+    for (const stream of this.#incoming)
+      if (!this.#init.gate.isMember(stream.peer)) stream.abort(new LinkFailed('the peer is no member any more'))
   }
 
   #linkInit(): LinkInit {
@@ -131,6 +137,9 @@ class Libp2pTransport implements Transport {
       queueBytes: { urgent: queueBytes?.urgent ?? defaults.urgentBytes, bulk: queueBytes?.bulk ?? defaults.bulkBytes },
       tell: (id, state) => {
         if (this.#closed === undefined) this.#handler?.peer(id, state)
+      },
+      refused: (id, verdict) => {
+        if (this.#closed === undefined) this.#init.refused?.(id, verdict)
       },
     }
   }
@@ -200,7 +209,8 @@ class Libp2pTransport implements Transport {
       this.#complaints.delete(stream.peer)
       return welcome(lane)
     }
-    receiveGreeting(stream, fit, this.#home, { welcome: welcomed, refused })
+    const wasMember = (): boolean => this.#init.gate.wasMember?.(stream.peer) === true
+    receiveGreeting(stream, fit, this.#home, { wasMember, welcome: welcomed, refused })
     if (others.length >= mostIncoming) stream.abort(new LinkFailed('too many streams of one peer'))
   }
 

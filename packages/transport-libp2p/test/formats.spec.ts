@@ -27,7 +27,14 @@ describe('golden bytes', () => {
   test('a hello and its answers', () => {
     expect(hex(encodeHello('bulk', 7, 'lab'))).toBe('01' + '01' + '07000000' + '03000000' + '6c6162')
     expect(decodeHello(encodeHello('bulk', 7, 'lab'))).toEqual({ version: 1, lane: 'bulk', group: 7, cluster: 'lab' })
-    expect(verdicts.map((verdict) => hex(encodeVerdict(verdict)))).toEqual(['0100', '0101', '0102', '0103', '0104'])
+    expect(verdicts.map((verdict) => hex(encodeVerdict(verdict)))).toEqual([
+      '0100',
+      '0101',
+      '0102',
+      '0103',
+      '0104',
+      '0105',
+    ])
     for (const verdict of verdicts) expect(decodeVerdict(encodeVerdict(verdict))).toBe(verdict)
   })
   test('the kinds of a snapshot stream', () => {

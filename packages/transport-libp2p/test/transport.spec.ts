@@ -123,6 +123,24 @@ describe('links', () => {
     await saw(a, `${b.host.id} up`)
   })
 
+  test('end when a member is removed: it is told so, and heard no more', async () => {
+    await using world = new World()
+    const refused: string[] = []
+    const [a, b] = [
+      await world.member({ refused: (peer, verdict) => void refused.push(`${peer} ${verdict}`) }),
+      await world.member(),
+    ]
+    await acquaint(a, b)
+    world.members.delete(a.host.id)
+    world.removed.add(a.host.id)
+    b.transport.setPeers([])
+    await saw(a, `${b.host.id} down`)
+    await expect.poll(() => refused).toContain(`${b.host.id} removed`)
+    await expect.poll(() => a.log).toContain('the peer refused the link')
+    a.transport.send(b.host.id, text('still here'), 'urgent')
+    expect([texts(b), a.witness.count(`${b.host.id} up`)]).toEqual([[], 1])
+  })
+
   test('with a peer that stops reading hold a bounded queue, tell it once, and go on when it reads', async () => {
     await using world = new World()
     const [a, slow] = [await world.member({ queueBytes: { bulk: 1 << 20 } }), await world.host()]

@@ -124,7 +124,12 @@ export class World implements AsyncDisposable {
   readonly #hosts: Host[] = []
   readonly #transports: Transport[] = []
   readonly members = new Set<string>()
-  readonly gate = { isMember: (peer: NodeId): boolean => this.members.has(peer), admitClient: () => true }
+  readonly removed = new Set<string>()
+  readonly gate = {
+    isMember: (peer: NodeId): boolean => this.members.has(peer),
+    wasMember: (peer: NodeId): boolean => this.removed.has(peer),
+    admitClient: () => true,
+  }
 
   async identity(): Promise<Identity> {
     const identity = await generateIdentity()
