@@ -1,0 +1,115 @@
+/** Which events of a trace concern its violation: what a timeline and a diagram keep when there is not room for all. */
+import type { Trace, TraceEvent } from './trace.ts'
+import { isRoutine, meets, positionsCarried, positionsNamed, type Range } from './words.ts'
+
+export type Violation = TraceEvent & { readonly type: 'violation' }
+
+export interface Focus {
+  readonly violation: Violation | undefined
+  /** The nodes that the violation names; everyone if it names none, or if there is no violation. */
+  readonly nodes: ReadonlySet<string>
+  /** The positions that the violation names. */
+  readonly positions: readonly Range[]
+  /** Time of the first event and of the violation, or of the last event. */
+  readonly from: number
+  readonly to: number
+}
+
+/** What a picture of a trace is drawn from: what happened until the violation, and when. */
+export interface Story {
+  readonly focus: Focus
+  readonly events: readonly TraceEvent[]
+}
+
+/** @param around only what happened within so many milliseconds of the violation (or of the end). */
+export const storyOf = (trace: Trace, around = Number.POSITIVE_INFINITY): Story => {
+  const end = trace.events.findIndex((event) => event.type === 'violation')
+  const until = end === -1 ? trace.events : trace.events.slice(0, end + 1)
+  const violation = until.findLast((event) => event.type === 'violation')
+  const to = until.at(-1)?.at ?? 0
+  const events = until.filter((event) => event.at >= to - around)
+  return {
+    focus: {
+      violation,
+      nodes: new Set(violation === undefined || violation.nodes.length === 0 ? trace.nodes : violation.nodes),
+      positions: violation === undefined ? [] : positionsNamed(violation.what),
+      from: events[0]?.at ?? 0,
+      to,
+    },
+    events,
+  }
+}
+
+const concerns = (focus: Focus, range: Range | undefined): boolean =>
+  range !== undefined && focus.positions.some((position) => meets(position, range))
+
+const at = (slot: number): Range => ({ first: slot, last: slot })
+
+const nodesOf = (event: TraceEvent): readonly string[] => {
+  if ('nodes' in event) return event.nodes
+  if ('from' in event) return [event.from, event.to]
+  return 'node' in event && event.node !== undefined ? [event.node] : []
+}
+
+/** Words that count more when they are in the role of a node. */
+const roleWeight = (role: string): number => {
+  if (/^lead/i.test(role)) return 80
+  return /candidate|looking|prepar/i.test(role) ? 55 : 30
+}
+
+const messageWeight = (what: string, focus: Focus): number => {
+  if (isRoutine(what)) return 0
+  const range = positionsCarried(what)
+  if (range === undefined) return 35
+  return concerns(focus, range) ? 60 : 20
+}
+
+const kindWeight = (event: TraceEvent, focus: Focus): number => {
+  switch (event.type) {
+    case 'violation':
+      return 1000
+    case 'healed':
+      return 70
+    case 'fault':
+      return event.ends ? 45 : 60
+    case 'started':
+    case 'crashed':
+    case 'stopped':
+    case 'paused':
+    case 'resumed':
+    case 'joined':
+    case 'removed':
+      return 65
+    case 'role':
+      return roleWeight(event.role)
+    case 'truncated':
+      // It takes everything from its slot on.
+      return focus.positions.some(({ last }) => last >= event.slot) ? 95 : 70
+    case 'appended':
+      return concerns(focus, at(event.slot)) ? 95 : 18
+    case 'decided':
+      return concerns(focus, at(event.position)) ? 95 : 16
+    case 'restored':
+      return 60
+    case 'sent':
+    case 'received':
+    case 'lost':
+      return messageWeight(event.what, focus)
+    case 'invoked':
+    case 'returned':
+      return 25
+    case 'marked':
+      return 20
+    case 'durable':
+      return 10
+  }
+}
+
+/** How much an event matters for the story; the more the better. Later ones matter more, and those of the violation's nodes. */
+export const weightOf = (event: TraceEvent, focus: Focus): number => {
+  const span = focus.to - focus.from
+  const recent = span > 0 ? Math.max(0, (event.at - focus.from) / span) * 20 : 0
+  const nodes = nodesOf(event)
+  const foreign = nodes.length > 0 && !nodes.some((node) => focus.nodes.has(node))
+  return kindWeight(event, focus) + recent - (foreign ? 15 : 0)
+}

@@ -1,0 +1,195 @@
+/** What every event of a trace is in the words of a timeline, and in whose column. */
+import { type Focus, weightOf } from '../focus.ts'
+import type { TraceEvent } from '../trace.ts'
+import { counted, isRoutine, plain } from '../words.ts'
+
+/** The column of clients, and lines that go over all columns. */
+export const clientsColumn = Symbol('clients')
+export const wideLine = Symbol('wide')
+export type Column = string | typeof clientsColumn | typeof wideLine
+
+export type Style = 'plain' | 'strong' | 'dim' | 'fault' | 'violation'
+
+export interface Entry {
+  readonly at: number
+  readonly column: Column
+  readonly text: string
+  readonly style: Style
+  readonly weight: number
+}
+
+/** Slots in a row that a node appends or decides in one instant are told together. */
+interface Run {
+  readonly at: number
+  readonly node: string
+  readonly verb: string
+  readonly first: number
+  last: number
+  /** What they are, each told once. */
+  readonly whats: Set<string>
+  weight: number
+}
+
+const lifeVerbs = {
+  started: 'starts',
+  crashed: 'crashes',
+  stopped: 'stops',
+  paused: 'is paused',
+  resumed: 'goes on',
+  joined: 'joins',
+  removed: 'is removed',
+} as const
+
+type Life = TraceEvent & { readonly type: keyof typeof lifeVerbs }
+
+const lifeText = (event: Life): string =>
+  event.why === undefined ? lifeVerbs[event.type] : `${lifeVerbs[event.type]}: ${plain(event.why)}`
+
+const faultText = (event: TraceEvent & { readonly type: 'fault' }): string =>
+  `fault ${event.id} ${event.ends ? 'ends' : 'begins'}: ${plain(event.what)}`
+
+type Told = Omit<Entry, 'at' | 'weight'>
+
+/** Undefined: told elsewhere, or not at all. */
+const told = (event: TraceEvent): Told | undefined => {
+  switch (event.type) {
+    case 'started':
+    case 'crashed':
+    case 'stopped':
+    case 'paused':
+    case 'resumed':
+    case 'joined':
+    case 'removed':
+      return { column: event.node, text: lifeText(event), style: 'strong' }
+    case 'role':
+      return { column: event.node, text: `${plain(event.role)}, epoch ${event.epoch}`, style: 'strong' }
+    case 'truncated':
+      return { column: event.node, text: `truncates from ${event.slot}`, style: 'strong' }
+    case 'durable':
+      return { column: event.node, text: `write ${event.write} durable`, style: 'dim' }
+    case 'restored':
+      return { column: event.node, text: `restores up to ${event.position}`, style: 'strong' }
+    case 'received':
+      return { column: event.to, text: `from ${event.from}: ${plain(event.what)}`, style: 'plain' }
+    case 'lost':
+      return { column: event.from, text: `lost, to ${event.to}: ${plain(event.what)}`, style: 'dim' }
+    case 'fault':
+      return { column: wideLine, text: faultText(event), style: 'fault' }
+    case 'healed':
+      return { column: wideLine, text: 'everything heals but what the plan keeps broken', style: 'fault' }
+    case 'invoked':
+      return { column: clientsColumn, text: `c${event.client}: ${plain(event.what)}`, style: 'plain' }
+    case 'returned':
+      return { column: clientsColumn, text: `c${event.client} got: ${plain(event.what)}`, style: 'plain' }
+    case 'marked':
+      return { column: event.node ?? wideLine, text: `* ${plain(event.mark)}`, style: 'dim' }
+    case 'sent':
+    case 'appended':
+    case 'decided':
+    case 'violation':
+      return undefined
+  }
+}
+
+const isReply = (what: string): boolean => /\b(?:reply|replies|ack|response|pong|ok)\b/i.test(what)
+
+/** Fewer are not worth a line. */
+const leastIdle = 4
+
+class Collector {
+  readonly entries: Entry[] = []
+  readonly #focus: Focus
+  #run: Run | undefined
+  #idle = new Map<string, { at: number; count: number; to: Set<string> }>()
+
+  constructor(focus: Focus) {
+    this.#focus = focus
+  }
+
+  take(event: TraceEvent): void {
+    if ((event.type === 'sent' || event.type === 'received' || event.type === 'lost') && isRoutine(event.what)) {
+      if (event.type === 'received' && !isReply(event.what)) this.#beat(event)
+      return
+    }
+    if (event.type === 'sent') return
+    this.flushIdle()
+    if (event.type === 'appended') this.#slot(event, 'appends', event.slot)
+    else if (event.type === 'decided') this.#slot(event, 'decides', event.position)
+    else {
+      this.flushRun()
+      const entry = told(event)
+      if (entry !== undefined) this.entries.push({ at: event.at, weight: weightOf(event, this.#focus), ...entry })
+    }
+  }
+
+  #beat({ at, from, to }: { readonly at: number; readonly from: string; readonly to: string }): void {
+    const idle = this.#idle.get(from) ?? { at, count: 0, to: new Set<string>() }
+    idle.at = at
+    idle.count += 1
+    idle.to.add(to)
+    this.#idle.set(from, idle)
+  }
+
+  #slot(event: TraceEvent & { readonly type: 'appended' | 'decided' }, verb: string, slot: number): void {
+    const { at, node } = event
+    const what = plain(event.what)
+    const run = this.#run
+    const weight = weightOf(event, this.#focus)
+    if (run !== undefined && run.at === at && run.node === node && run.verb === verb && run.last + 1 === slot) {
+      run.last = slot
+      run.weight = Math.max(run.weight, weight)
+      run.whats.add(what)
+      return
+    }
+    this.flushRun()
+    this.#run = { at, node, verb, first: slot, last: slot, whats: new Set([what]), weight }
+  }
+
+  flushRun(): void {
+    const run = this.#run
+    if (run === undefined) return
+    this.#run = undefined
+    const slots = run.first === run.last ? `${run.first}` : `${run.first}..${run.last}`
+    const text = `${run.verb} ${slots}: ${[...run.whats].join(', ')}`
+    this.entries.push({ at: run.at, column: run.node, text, style: 'plain', weight: run.weight })
+  }
+
+  flushIdle(): void {
+    for (const [from, { at, count, to }] of this.#idle) {
+      if (count < leastIdle) continue
+      this.flushRun()
+      const text = `${counted(count, 'heartbeat')} to ${[...to].join(', ')}`
+      this.entries.push({ at, column: from, text, style: 'dim', weight: 5 })
+    }
+    this.#idle.clear()
+  }
+}
+
+/** Entries in the order of the events; messages are told where they arrive, or where they were sent if they were lost. */
+export const entriesOf = (events: readonly TraceEvent[], focus: Focus): Entry[] => {
+  const collector = new Collector(focus)
+  for (const event of events) collector.take(event)
+  collector.flushIdle()
+  collector.flushRun()
+  return collector.entries
+}
+
+/** The `most` entries that weigh most (among equals the later ones), in their order, each with how many before it were left out. */
+export const keep = (
+  entries: readonly Entry[],
+  most: number,
+): { readonly entry: Entry; readonly skipped: number }[] => {
+  const ranked = entries.map(({ weight }, index) => ({ weight, index }))
+  ranked.sort((a, b) => b.weight - a.weight || b.index - a.index)
+  const kept = ranked
+    .slice(0, most)
+    .map(({ index }) => index)
+    .sort((a, b) => a - b)
+  let next = 0
+  return kept.flatMap((index) => {
+    const entry = entries[index]
+    const skipped = index - next
+    next = index + 1
+    return entry === undefined ? [] : [{ entry, skipped }]
+  })
+}
