@@ -1,0 +1,34 @@
+import type { EngineFactory } from '@conclave/interface'
+import type { Hooks, Parts } from '@conclave/simulator'
+import { type Edit, loadBroken } from './build.ts'
+
+/** The real thing with one mistake. */
+export interface Fixture {
+  readonly name: string
+  /** What it breaks, and where that is stated. */
+  readonly rule: string
+  readonly edits: readonly Edit[]
+  /** For mistakes of the environment and of clients, which are no lines of ours. */
+  readonly hooks?: Hooks
+  /** Lease reads are on in every run: without them the mistake has no effect. */
+  readonly leases?: true
+}
+
+/** `sound` with the fixture's mistake in it. `engine`: the package and the export that make the engine. */
+export const brokenParts = async (
+  sound: Parts,
+  engine: { readonly from: string; readonly name: string },
+  { name, edits, hooks }: Fixture,
+): Promise<Parts> => {
+  const modules = await loadBroken(name, edits)
+  const made = modules.get(engine.from)?.[engine.name] as EngineFactory | undefined
+  const replica = modules.get('replica') as Pick<Parts, 'createReplica'> | undefined
+  const journal = modules.get('journal-file') as Pick<Parts, 'fileJournal'> | undefined
+  return {
+    ...sound,
+    ...(made !== undefined && { engine: made }),
+    ...(replica?.createReplica !== undefined && { createReplica: replica.createReplica }),
+    ...(journal?.fileJournal !== undefined && { fileJournal: journal.fileJournal }),
+    ...(hooks !== undefined && { hooks: { ...sound.hooks, ...hooks } }),
+  }
+}
