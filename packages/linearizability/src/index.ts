@@ -15,5 +15,15 @@ export {
   unknownOutput,
 } from './model.ts'
 export { type KvInput, type KvOutput, type KvState, kvModel } from './models/kv.ts'
+export {
+  type KvStoreEntry,
+  type KvStoreInit,
+  type KvStoreInput,
+  type KvStoreOutput,
+  type KvStoreState,
+  kvStoreModel,
+} from './models/kv-store.ts'
+export { type LockInit, type LockInput, type LockOutput, type LockState, lockModel } from './models/lock.ts'
+export { type QueueInput, type QueueOutput, type QueueValue, queueModel } from './models/queue.ts'
 export { type RegisterInput, type RegisterOutput, type RegisterValue, registerModel } from './models/register.ts'
 export type { Window, WindowCall } from './window.ts'

@@ -52,6 +52,11 @@ export interface Model<State, Input, Output> {
   /** Equal for equal states, different for different ones. Short: it is built at every step. */
   key(state: State): string
   /**
+   * A call that never has an effect: at most it tells something that the state left open. Such a call is placed as soon as it can be, which spares
+   * most of the search. Default: none is.
+   */
+  readOnly?(input: Input): boolean
+  /**
    * Splits a history into ones that are linearizable if and only if the whole is (Herlihy and Wing 1990, section 3.1: linearizability is local;
    * P-compositionality in Horn and Kroening 2015, section 3). Every operation goes into exactly one part. Default: one part.
    */

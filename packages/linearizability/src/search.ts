@@ -49,7 +49,8 @@ interface Frame<State> {
  * any other that is not placed returned. Four rules spare most of the work, and lose no order that matters:
  *
  * - a pair of placed calls and state is visited once (`Memory`);
- * - a call that returned and that leaves the state as it is goes first, without alternatives: later it would do no more, and others need it no less;
+ * - a read that returned and that leaves the state as it is goes first, without alternatives: later it would do no more, and no other call waits for it
+ *   (a deletion that finds nothing may have to wait for something to delete);
  * - an open call that leaves the state as it is does not happen;
  * - of two open calls in a row, the first does not happen if the second makes the same state without it.
  */
@@ -118,7 +119,7 @@ class Search<State, Input, Output> {
       const nextKey = model.key(next)
       const open = call >= timeline.closed
       if (open && (nextKey === key || this.#superfluous(call, nextKey))) continue
-      const committed = !open && nextKey === key
+      const committed = !open && nextKey === key && this.#readOnly(call)
       if (committed) cursor = timeline.calls.length
       this.#place(call)
       if (!this.#memory.visit(this.#placed, nextKey)) {
@@ -139,6 +140,12 @@ class Search<State, Input, Output> {
     const { model, timeline } = this.#quest
     const { operation } = timeline.calls[call] as (typeof timeline.calls)[number]
     return model.step(state, operation.input, timeline.output(call))
+  }
+
+  #readOnly(call: number): boolean {
+    const { model, timeline } = this.#quest
+    const { operation } = timeline.calls[call] as (typeof timeline.calls)[number]
+    return model.readOnly?.(operation.input) === true
   }
 
   /** The open call before this one in a row was not needed to get to this state. */

@@ -106,7 +106,7 @@ const stepKey = (state: KvState, input: KvInput, output: KvOutput | UnknownOutpu
 
 const shown = (value: string | null): string => (value === null ? 'nothing' : JSON.stringify(value))
 
-const describeInput = (input: KvInput): string => {
+export const describeKvInput = (input: KvInput): string => {
   switch (input.type) {
     case 'get':
       return `get ${input.key}`
@@ -120,7 +120,7 @@ const describeInput = (input: KvInput): string => {
   }
 }
 
-const describeOutput = (output: KvOutput | UnknownOutput): string => {
+export const describeKvOutput = (output: KvOutput | UnknownOutput): string => {
   if (output === unknownOutput) return '?'
   switch (output.type) {
     case 'got':
@@ -147,9 +147,10 @@ export const kvModel: Model<KvState, KvInput, KvOutput> = {
   name: 'kv',
   initial: () => ({ value: null, modified: 0n, above: 0n, seen: 0n }),
   step: stepKey,
+  readOnly: ({ type }) => type === 'get',
   key: ({ value, modified, above, seen }) =>
     `${modified ?? '?'} ${above} ${seen} ${value === null ? '-' : `=${value}`}`,
   partition: (operations) => partitionBy(operations, ({ key }) => `key ${key}`),
-  describeOperation: (input, output) => `${describeInput(input)} → ${describeOutput(output)}`,
+  describeOperation: (input, output) => `${describeKvInput(input)} → ${describeKvOutput(output)}`,
   describeState: ({ value, modified }) => (value === null ? 'no value' : `${shown(value)} @${modified ?? '?'}`),
 }

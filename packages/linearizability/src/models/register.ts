@@ -26,6 +26,7 @@ export const registerModel = (initial: RegisterValue = null): Model<RegisterValu
       }
     }
   },
+  readOnly: ({ type }) => type === 'read',
   key: (state) => JSON.stringify(state),
   describeOperation(input, output) {
     const returned = output === unknownOutput ? '?' : JSON.stringify(output)
