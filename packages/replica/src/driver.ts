@@ -25,6 +25,7 @@ import type { Applier } from './applier.ts'
 import { type ChangeDone, type ChangeOutcome, Changes } from './changes.ts'
 import type { ReplicaLimits } from './limits.ts'
 import { LogClock } from './log-time.ts'
+import { Members } from './members.ts'
 import { Outbox } from './outbox.ts'
 import { type BlockDone, type BlockOutcome, Proposals } from './proposals.ts'
 import { type ReadDone, type ReadOutcome, Reads } from './reads.ts'
@@ -64,6 +65,7 @@ export class Driver implements TransportHandler {
   readonly #reads: Reads
   readonly #leaseReads: Reads
   readonly #changes: Changes
+  readonly #members: Members
   readonly #outbox: Outbox
   readonly #restores: Restores
   readonly snapshots: Snapshots
@@ -121,6 +123,7 @@ export class Driver implements TransportHandler {
       reconfigure: (id, change) => this.push({ type: 'reconfigure', id, change }),
       refusal: (reason) => this.#refusal(reason),
     })
+    this.#members = new Members(init.engine, (membership) => init.members(membership))
     this.#restores = new Restores({
       applier: init.applier,
       snapshots: this.snapshots,
@@ -295,7 +298,7 @@ export class Driver implements TransportHandler {
     if (effects.capture === true) this.snapshots.want()
     if (effects.restore !== undefined) this.#restores.later(effects.restore, this.#issued)
     if (effects.decide.length > 0) this.#applier.enqueue(effects.decide)
-    this.#tellMembers(effects)
+    this.#members.drained(effects)
     // Before the entries are applied, so that replies are made for those who wait, and only for them.
     for (const { id, outcome } of effects.settle) this.#settle(id, outcome)
     this.#restores.step(this.#durable)
@@ -330,13 +333,6 @@ export class Driver implements TransportHandler {
     this.#leader = info
     if (info.id === this.#init.self && !led) this.#logClock.begin(this.#applier.point.time, this.#now)
     this.#init.leader(info)
-  }
-
-  /** The last configuration that was decided in this turn; a snapshot's is the one that the engine begins with after it. */
-  #tellMembers({ decide, restore }: Effects): void {
-    const last = decide.findLast((decided) => decided.type === 'members')
-    if (last !== undefined) this.#init.members(last.membership)
-    else if (restore !== undefined) this.#init.members(this.#engine.status().membership)
   }
 
   #settle(id: RequestId, outcome: Outcome): void {

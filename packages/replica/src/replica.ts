@@ -113,12 +113,12 @@ export interface Replica {
   onApplied(listener: () => void): () => void
   /** At every change of epoch or leader. */
   onLeader(listener: (leader: LeaderInfo) => void): () => void
-  /** At every configuration that is decided, and at the one of a snapshot that was received. */
+  /** At every configuration that is decided, and at the one that came with the journal or a snapshot, once it is known to be decided. */
   onMembers(listener: (membership: Membership) => void): () => void
   /** Once, when the replica has stopped for good: its journal failed, or an invariant does not hold. Going on means making a new one. */
   onFatal(listener: (error: Error) => void): () => void
   readonly leader: LeaderInfo | undefined
-  /** The configuration decided last, as far as is known here: at the start that of the journal, or the founders. */
+  /** The configuration decided last, as far as is known here; until one was told of, the latest in the journal, or the founders. */
   readonly membership: Membership
   status(): ReplicaStatus
   /** What is under way settles as unknown. No timer is left. Safe to call twice. */

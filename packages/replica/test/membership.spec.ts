@@ -1,7 +1,17 @@
-import { type Membership, type MembershipChange, nodeId, position, requestId, snapshotId } from '@conclave/interface'
+import {
+  encodeBatch,
+  type LogTime,
+  type Membership,
+  type MembershipChange,
+  nodeId,
+  position,
+  requestId,
+  slot,
+  snapshotId,
+} from '@conclave/interface'
 import { describe, expect, test } from 'vitest'
 import type { ChangeOutcome } from '../src/changes.ts'
-import { epochOne, founders, openBlock, self, startWorld, submitTo, type World } from './world.ts'
+import { epochOne, founders, HandJournal, openBlock, self, startWorld, submitTo, type World } from './world.ts'
 
 const d = { id: nodeId('d'), name: 'd', addresses: ['/ip4/127.0.0.1/tcp/7400'] }
 const change: MembershipChange = { type: 'add', member: d, role: 'learner' }
@@ -119,6 +129,24 @@ describe('the members', () => {
     expect(told).toEqual([grown])
     await world.replica.close()
   })
+})
+
+test('a configuration that came with the journal is told once everything beside it is decided, not before', async () => {
+  const journal = new HandJournal()
+  const bytes = encodeBatch(0 as LogTime, [openBlock(7n)])
+  journal.state = { entries: [{ slot: slot(1), bytes }] }
+  const told: Membership[] = []
+  const world = await startWorld({}, journal, (engine, replica) => {
+    engine.membership = grown
+    engine.decidedUpTo = 0
+    replica.onMembers((membership) => told.push(membership))
+  })
+  expect([told, world.replica.membership]).toEqual([[], grown])
+  world.engine.decidedUpTo = 1
+  await world.clock.pass(10)
+  await world.clock.pass(10)
+  expect(told).toEqual([grown])
+  await world.replica.close()
 })
 
 test('a transfer of leadership reaches the engine', async () => {

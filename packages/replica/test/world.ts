@@ -41,6 +41,8 @@ export class FakeEngine implements Engine {
   readonly init: EngineInit
   /** The latest in its log, as `status` tells it. */
   membership = founders
+  /** What `status` says is decided, if not everything. */
+  decidedUpTo: number | undefined
   /** Merged into the next drain. */
   extra: Partial<Effects> = {}
   /** Thrown by the next step. */
@@ -127,7 +129,7 @@ export class FakeEngine implements Engine {
       role: 'leader',
       leading: true,
       epoch: epoch(1n),
-      decided: at,
+      decided: position(this.decidedUpTo ?? at),
       last: at,
       snapshot: position(0),
       membership: this.membership,
@@ -255,13 +257,25 @@ export interface World {
 }
 
 /** A started replica on fakes, with session 7 opened. */
-export const startWorld = async (init: Partial<ReplicaInit> = {}, journal = new HandJournal()): Promise<World> => {
+export const startWorld = async (
+  init: Partial<ReplicaInit> = {},
+  journal = new HandJournal(),
+  prepare: (engine: FakeEngine, replica: Replica) => void = () => {},
+): Promise<World> => {
   const clock = new VirtualClock()
   const machine = new ListMachine()
   const transport = new FakeTransport()
   let engine: FakeEngine | undefined
-  const factory: EngineFactory = { name: 'fake', contract: 1, create: (given) => (engine = new FakeEngine(given)) }
-  const replica = createReplica({
+  const factory: EngineFactory = {
+    name: 'fake',
+    contract: 1,
+    create: (given) => {
+      engine = new FakeEngine(given)
+      prepare(engine, replica)
+      return engine
+    },
+  }
+  const replica: Replica = createReplica({
     self,
     founders,
     engine: factory,
