@@ -85,7 +85,8 @@ export class Place implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#open?.close()
+    for (const episode of [this.store.hold, this.store.failing, this.store.full]) episode?.end()
+    await within('close', Promise.resolve(this.#open?.close()))
     await this.store.dispose?.()
   }
 }

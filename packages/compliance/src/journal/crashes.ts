@@ -178,6 +178,17 @@ const crashAt = async (
   if (third.state.snapshot !== undefined) await third.journal.discard('no-such-body' as SnapshotId)
 }
 
+/** @throws what `body` throws, with the place in its message. */
+const located = async (where: string, body: (where: string) => Promise<void>): Promise<void> => {
+  try {
+    await body(where)
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    if (message.startsWith(where)) throw error
+    throw new Error(`${where}: ${message}`, { cause: error })
+  }
+}
+
 /** Every point if there are few, else some drawn at random. */
 const pointsOf = (draw: Draw, steps: number, most: number): readonly number[] => {
   if (steps < most) return Array.from({ length: steps + 1 }, (_, at) => at)
@@ -196,7 +207,7 @@ export const crashes = (
       eachSeed(seeds, async (seed) => {
         const { steps, step } = await measure(subject, seed)
         for (const at of pointsOf(drawOf(seed), steps, subject.crashes ?? defaultCrashes))
-          await crashAt(subject, seed, at, step, `crash after step ${at} of ${steps}`)
+          await located(`crash after step ${at} of ${steps}`, (where) => crashAt(subject, seed, at, step, where))
       }),
   },
 ]
