@@ -156,6 +156,12 @@ export interface NodeStatus {
   readonly last: number
   readonly snapshot: number
   readonly members: readonly { readonly id: string; readonly name: string; readonly addresses: readonly string[] }[]
+  /** What this node is in the configuration that its engine uses: `voter`, `learner` or `none`. */
+  readonly member?: string
+  /** The configuration decided last, as far as this node knows. */
+  readonly membership?: Membership
+  /** Why this node is no member any more. */
+  readonly removed?: string
   /** State hash by machine name, taken at `applied`. */
   readonly machines?: Readonly<Record<string, string>>
   readonly [more: string]: unknown

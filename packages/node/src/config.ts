@@ -59,11 +59,13 @@ export const nodeFileSchema = z.strictObject({
     .record(nodeName, oneOrMore(memberAddress))
     .refine((members) => Object.keys(members).length >= 1 && Object.keys(members).length <= 31, '1 to 31 members')
     .optional(),
+  join: z.boolean().default(false),
   engine: z.enum(engineNames).default('raft'),
   profile: z.enum(['lan', 'wan']).default('lan'),
   durability: z.enum(['disk', 'memory']).default('disk'),
   snapshotBytes: size(4096).default(64 * 1024 ** 2),
   tailBytes: size(0).default(16 * 1024 ** 2),
+  leases: z.boolean().default(false),
   insecureClients: z.boolean().default(false),
   log: z.enum(logLevels).default('info'),
 })
@@ -81,9 +83,12 @@ export interface NodeConfig {
   readonly listen: string | readonly string[]
   /**
    * The founders, this node included: name → multiaddr(s) with `/p2p/ID`. The same names and ids on every node; addresses may change.
-   * Default: this node alone.
+   * With `join`: some of the present members, of which this node is none yet. Once the members have changed, the cluster knows who they are, and this says only
+   * whom to talk to first. Default: this node alone.
    */
   readonly members?: Readonly<Record<string, string | readonly string[]>>
+  /** Join a cluster that is there, by being added to it (`conclave member add`); it waits until then. It never founds one. Default false. */
+  readonly join?: boolean
   /** A name of `engineNames`, or the factory of any engine package. Default `raft`. */
   readonly engine?: (typeof engineNames)[number] | EngineFactory
   /** Timing. Default `lan`. */
@@ -94,6 +99,11 @@ export interface NodeConfig {
   readonly snapshotBytes?: number | string
   /** Bytes of decided log kept in memory for slower peers; one that needs an older entry gets a snapshot. Default 16 MiB. */
   readonly tailBytes?: number | string
+  /**
+   * Serve `lease` reads without a round to a quorum while this node leads. They are linearizable as long as the clocks of all members run at the same rate, within a
+   * tenth. The same on all members. Default false: such reads are served as `linearizable`.
+   */
+  readonly leases?: boolean
   /** Serve clients although the node listens beyond loopback, where anyone who reaches the port may read and write. Default false. */
   readonly insecureClients?: boolean
   /** Default: no output. pino's logger fits. */
@@ -145,6 +155,7 @@ const check = (value: unknown, source: string): NodeFile => {
     )
   }
   const file = result.data
+  if (file.join) return checkJoin(file, source)
   if (file.members !== undefined && file.members[file.name] === undefined) {
     const names = Object.keys(file.members).join(', ')
     throw new InvalidConfig(source, [`members: must hold this node itself, "${file.name}"; it has ${names}`])
@@ -152,13 +163,40 @@ const check = (value: unknown, source: string): NodeFile => {
   return file
 }
 
+/** Who joins needs somebody to join; its own line may stand among theirs. */
+const checkJoin = (file: NodeFile, source: string): NodeFile => {
+  const { [file.name]: _, ...others } = file.members ?? {}
+  if (Object.keys(others).length > 0) return file
+  throw new InvalidConfig(source, ['members: must hold at least one present member of the cluster to join'])
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** What no schema sees: objects of the embedding program. Without types nothing else keeps them from failing later, and deep inside. */
+const checkObjects = (engine: unknown, logger: unknown): void => {
+  const problems: string[] = []
+  if (typeof engine !== 'string') {
+    const { name, contract, create }: Readonly<Record<string, unknown>> = isObject(engine) ? engine : {}
+    if (typeof name !== 'string' || name === '' || contract !== 1 || typeof create !== 'function')
+      problems.push(`engine: must be one of ${engineNames.join(', ')}, or an EngineFactory of contract 1`)
+  }
+  const missing = ['debug', 'info', 'warn', 'error'].filter(
+    (method) => typeof (logger as Readonly<Record<string, unknown>> | null)?.[method] !== 'function',
+  )
+  if (logger !== undefined && missing.length > 0) problems.push(`logger: lacks ${missing.join(', ')}`)
+  if (problems.length > 0) throw new InvalidConfig('the configuration', problems)
+}
+
 /**
  * Checks a configuration and fills in the defaults.
  * @throws InvalidConfig with one sentence per problem.
  */
 export const resolveConfig = (config: NodeConfig): ResolvedConfig => {
-  const { engine = 'raft', logger: _, ...rest } = config
-  const { log: __, ...checked } = check(
+  if (!isObject(config)) throw new InvalidConfig('the configuration', ['must be an object'])
+  const { engine = 'raft', logger, ...rest } = config
+  checkObjects(engine, logger)
+  const { log: _, ...checked } = check(
     { ...rest, ...(typeof engine === 'string' ? { engine } : {}) },
     'the configuration',
   )

@@ -2,7 +2,7 @@
  * What stands in a node's data directory besides its journal, and the refusals that keep a voter from forgetting:
  *
  * - `identity.key`: the Ed25519 key, mode 0600;
- * - `node.json`: name, cluster, founders, and whether a journal was ever opened here;
+ * - `node.json`: name, cluster, founders or that it joined, whether a journal was ever opened here, whether the members have changed since;
  * - `journal/`: the log.
  *
  * `node.json` is written before the key, so that a key without it is a key that was carried here without its past; and it says
@@ -20,6 +20,12 @@ const recordSchema = z.strictObject({
   cluster: z.string(),
   /** Name → peer id; absent until the node was started for the first time. */
   founders: z.record(z.string(), z.string()).optional(),
+  /** It joined a cluster that was there already: it never founds one. */
+  joined: z.literal(true).optional(),
+  /** The members are not the founders any more. */
+  changed: z.literal(true).optional(),
+  /** It was removed from the cluster, and never comes back under its id. */
+  removed: z.literal(true).optional(),
   /** True once a journal was opened here: from then on the node has promises to keep. */
   journal: z.boolean(),
 })
@@ -122,23 +128,62 @@ const listed = (founders: Readonly<Record<string, string>>): string =>
     .map(([name, id]) => `${name}=${id}`)
     .join(', ')
 
+/** How a node begins: with founders, itself among them, or by joining a cluster that is there. */
+export type Beginning =
+  | { readonly type: 'found'; readonly founders: Readonly<Record<string, string>> }
+  | { readonly type: 'join' }
+
 /**
- * Checks that the founders (name → peer id) are those that the journal was founded with. Addresses are no part of this: they may change.
- * @throws DataDirectoryRefused if they differ from those of an existing journal.
+ * How the node of this directory begins, given the members of its configuration (name → peer id) and whether it is told to join. Once it has a journal
+ * that is settled: as long as nobody was added or removed, the configured members must be the founders; afterwards they are only whom to talk to.
+ * Addresses are no part of this: they may change.
+ * @throws DataDirectoryRefused if the members are others than those that the journal was founded with, if it is told to join what it has founded, or if it
+ * was removed.
  */
-export const checkFounders = async (data: string, founders: Readonly<Record<string, string>>): Promise<void> => {
+export const beginningOf = async (
+  data: string,
+  members: Readonly<Record<string, string>>,
+  join: boolean,
+): Promise<Beginning> => {
   const record = await readRecord(data)
-  if (record?.founders === undefined || !record.journal || sameFounders(record.founders, founders)) return
+  if (record?.removed === true)
+    throw new DataDirectoryRefused(
+      `the node of ${data} was removed from the cluster "${record.cluster}", and its id is never used again. ` +
+        'To bring this machine back, run `conclave init` with an empty directory and add the new id with `conclave member add`.',
+    )
+  if (record === undefined || !record.journal) return join ? { type: 'join' } : { type: 'found', founders: members }
+  if (record.joined === true || record.founders === undefined) return { type: 'join' }
+  const { founders } = record
+  if (join)
+    throw new DataDirectoryRefused(
+      `the node of ${data} is a founder of the cluster "${record.cluster}": start it without \`join\`.`,
+    )
+  if (record.changed === true || sameFounders(founders, members)) return { type: 'found', founders }
   throw new DataDirectoryRefused(
-    `the journal in ${data} was founded with other members. Recorded: ${listed(record.founders)}. Configured: ${listed(founders)}. ` +
-      'Names and ids of the founders must stay as they were (addresses may change).',
+    `the journal in ${data} was founded with other members. Recorded: ${listed(founders)}. Configured: ${listed(members)}. ` +
+      'Names and ids of the founders must stay as they were (addresses may change). Members are added with `conclave member add`.',
   )
 }
 
-/** Records that a journal with these founders exists here. Durable when it returns. */
-export const recordJournal = async (data: string, founders: Readonly<Record<string, string>>): Promise<void> => {
+const update = async (data: string, change: (record: DirectoryRecord) => DirectoryRecord): Promise<void> => {
   const record = await readRecord(data)
-  if (record === undefined) throw new DataDirectoryRefused(`${recordPath(data)} disappeared while the node started`)
-  if (record.journal) return
-  await writeRecord(data, { ...record, founders: { ...founders }, journal: true })
+  if (record === undefined) throw new DataDirectoryRefused(`${recordPath(data)} disappeared while the node ran`)
+  const changed = change(record)
+  if (changed !== record) await writeRecord(data, changed)
 }
+
+/** Records that a journal with this beginning exists here. Durable when it returns. */
+export const recordJournal = (data: string, beginning: Beginning): Promise<void> =>
+  update(data, (record) => {
+    if (record.journal) return record
+    if (beginning.type === 'join') return { ...record, joined: true, journal: true }
+    return { ...record, founders: { ...beginning.founders }, journal: true }
+  })
+
+/** Records that the members are not the founders any more. */
+export const recordChange = (data: string): Promise<void> =>
+  update(data, (record) => (record.changed === true ? record : { ...record, changed: true }))
+
+/** Records that this node was removed. */
+export const recordRemoved = (data: string): Promise<void> =>
+  update(data, (record) => (record.removed === true ? record : { ...record, removed: true }))

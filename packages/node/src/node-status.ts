@@ -1,4 +1,5 @@
 import type { MemberNews, NodeStatus } from '@conclave/client/protocol'
+import type { Membership } from '@conclave/interface'
 import type { ReplicaStatus } from '@conclave/replica'
 
 export interface StatusContext {
@@ -8,11 +9,28 @@ export interface StatusContext {
   readonly engine: string
   readonly members: readonly MemberNews[]
   readonly clients: number
+  /** As decided last; absent: as the engine has it. */
+  readonly membership?: Membership
+  /** The node joined a cluster that was there. */
+  readonly joined?: boolean
+  /** Why it is no member any more. */
+  readonly removed?: string | undefined
+}
+
+/** In the engine's words, unless there is something more important to say. */
+const roleOf = (phase: string, engine: string | undefined, member: string, joined: boolean): string => {
+  if (phase !== 'running' || engine === undefined) return phase
+  if (member === 'none' && joined) return 'joining'
+  return member === 'learner' ? 'learner' : engine
 }
 
 /** What a node says of itself, to its own program and to clients. */
 export const nodeStatus = (context: StatusContext, replica: ReplicaStatus): NodeStatus => {
   const { engine, counters } = replica
+  const { removed } = context
+  const member = engine?.self ?? 'none'
+  const phase = removed !== undefined && replica.phase !== 'failed' ? 'removed' : replica.phase
+  const membership = context.membership ?? engine?.membership
   // The hash of the sessions costs a pass over them; those of machines are kept as they change.
   const machines = replica.machines.filter(({ name }) => name !== 'sessions')
   return {
@@ -20,9 +38,9 @@ export const nodeStatus = (context: StatusContext, replica: ReplicaStatus): Node
     name: context.name,
     cluster: context.cluster,
     engine: context.engine,
-    phase: replica.phase,
-    role: engine?.role ?? replica.phase,
-    leading: replica.phase === 'running' && engine?.leading === true,
+    phase,
+    role: roleOf(phase, engine?.role, member, context.joined === true),
+    leading: phase === 'running' && engine?.leading === true,
     epoch: String(engine?.epoch ?? 0n),
     ...(engine?.leader === undefined ? {} : { leader: engine.leader }),
     decided: engine?.decided ?? 0,
@@ -30,6 +48,9 @@ export const nodeStatus = (context: StatusContext, replica: ReplicaStatus): Node
     last: engine?.last ?? 0,
     snapshot: engine?.snapshot ?? 0,
     members: context.members,
+    member,
+    ...(membership === undefined ? {} : { membership }),
+    ...(removed === undefined ? {} : { removed }),
     machines: Object.fromEntries(machines.map(({ name, hash }) => [name, hash()])),
     commands: counters.commands,
     snapshotsCaptured: counters.snapshotsCaptured,

@@ -1,16 +1,16 @@
 import { type Client, connect, type Kv } from '@conclave/client'
-import { clientProtocol, type LeaderNews, type MemberNews, type NodeStatus } from '@conclave/client/protocol'
+import { clientProtocol, type MemberNews, type NodeStatus } from '@conclave/client/protocol'
 import { raft } from '@conclave/engine-raft'
 import {
   type EngineFactory,
   type Epoch,
-  type Journal,
   type Logger,
   type Membership,
   type NodeId,
   nodeId,
   type Random,
   silentLogger,
+  type Transport,
 } from '@conclave/interface'
 import { fileJournal } from '@conclave/journal-file'
 import { kvMachine } from '@conclave/machine-kv'
@@ -24,13 +24,23 @@ import {
   libp2pTransport,
   loadOrCreateIdentity,
 } from '@conclave/transport-libp2p'
+import { Belonging } from './belonging.ts'
 import { localChannels, streamChannel } from './channels.ts'
 import { ClientService } from './client-service.ts'
 import { type NodeConfig, profiles, type ResolvedConfig, resolveConfig } from './config.ts'
-import { checkFounders, identityPath, journalPath, prepareDirectory, recordJournal } from './data-directory.ts'
+import {
+  type Beginning,
+  beginningOf,
+  identityPath,
+  journalPath,
+  prepareDirectory,
+  recordJournal,
+} from './data-directory.ts'
 import { InvalidConfig } from './errors.ts'
 import { nodeStatus } from './node-status.ts'
-import type { Served } from './served.ts'
+import { recordedJournal, rosterTransport } from './parts.ts'
+import { Roster } from './roster.ts'
+import { servedBy } from './serving.ts'
 
 /** Who leads; without `id`, nobody that this node knows of. */
 export interface Leader {
@@ -39,9 +49,14 @@ export interface Leader {
   readonly epoch: Epoch
 }
 
-/** What a node tells of. `fatal`: its disk failed or an invariant does not hold; it serves nothing any more, and going on means to close it and start anew. */
+/**
+ * What a node tells of. `members`: other members are decided. `removed`: this node is none of them any more, it serves nothing, and never will again under
+ * its id. `fatal`: its disk failed or an invariant does not hold; it serves nothing any more, and going on means to close it and start anew.
+ */
 export interface NodeEvents {
   leader: (leader: Leader) => void
+  members: (membership: Membership) => void
+  removed: (why: string) => void
   fatal: (error: Error) => void
 }
 
@@ -78,7 +93,8 @@ export const startNode = async (config: NodeConfig): Promise<ConclaveNode> => {
   await prepareDirectory(data, name, cluster)
   const identity = await loadOrCreateIdentity(identityPath(data))
   checkOwnId(resolved, identity.id)
-  const node = new RunningNode(resolved, identity, config.logger ?? silentLogger)
+  const beginning = await beginningOf(data, idsOf(resolved, identity.id), resolved.join)
+  const node = new RunningNode(resolved, identity, beginning, config.logger ?? silentLogger)
   try {
     await node.start()
   } catch (error) {
@@ -99,26 +115,40 @@ const checkOwnId = ({ members, name, data }: ResolvedConfig, id: NodeId): void =
   ])
 }
 
+/** The configured members, name → peer id. */
+const idsOf = ({ members, name }: ResolvedConfig, self: NodeId): Record<string, string> =>
+  members === undefined
+    ? { [name]: self }
+    : Object.fromEntries(Object.entries(members).map(([member, [first = '']]) => [member, idOf(first)]))
+
 class RunningNode implements ConclaveNode {
   readonly id: NodeId
   readonly name: string
   readonly #config: ResolvedConfig
   readonly #identity: Identity
   readonly #logger: Logger
-  readonly #leaderListeners = new Set<NodeEvents['leader']>()
-  readonly #fatalListeners = new Set<NodeEvents['fatal']>()
+  readonly #beginning: Beginning
+  readonly #listeners: { readonly [Event in keyof NodeEvents]: Set<NodeEvents[Event]> } = {
+    leader: new Set(),
+    members: new Set(),
+    removed: new Set(),
+    fatal: new Set(),
+  }
   #host: Host | undefined
   #replica: Replica | undefined
   #service: ClientService | undefined
   #client: Client | undefined
-  #members: readonly MemberNews[] = []
+  #roster: Roster | undefined
+  #belonging: Belonging | undefined
+  #relink: () => void = () => {}
   #closing: Promise<void> | undefined
 
-  constructor(config: ResolvedConfig, identity: Identity, logger: Logger) {
+  constructor(config: ResolvedConfig, identity: Identity, beginning: Beginning, logger: Logger) {
     this.id = identity.id
     this.name = config.name
     this.#config = config
     this.#identity = identity
+    this.#beginning = beginning
     this.#logger = logger
   }
 
@@ -137,25 +167,65 @@ class RunningNode implements ConclaveNode {
 
   async start(): Promise<void> {
     const { cluster, listen, insecureClients } = this.#config
-    const gate: Gate = { isMember: (peer) => this.#members.some(({ id }) => id === peer), admitClient: () => true }
+    const gate: Gate = {
+      isMember: (peer) => this.#roster?.isMember(peer) === true,
+      wasMember: (peer) => this.#roster?.wasMember(peer) === true,
+      refused: (peer) => this.#belonging?.knocked(peer),
+      admitClient: () => true,
+    }
     const host = await createHost({ identity: this.#identity, listen, gate, insecureClients, logger: this.#logger })
     this.#host = host
-    this.#members = this.#founders(host)
-    const replica = this.#compose(host, gate)
+    const founders = this.#founders(host)
+    const roster = new Roster(this.id, this.#configured(), founders)
+    this.#roster = roster
+    const belonging = this.#belong(host, roster)
+    this.#belonging = belonging
+    const replica = this.#compose(founders, this.#transport(host, gate, roster))
     this.#replica = replica
-    const service = new ClientService(this.#served(replica), this.id, cluster)
+    const service = new ClientService(
+      servedBy(replica, roster, () => JSON.stringify(this.status())),
+      this.id,
+      cluster,
+    )
     this.#service = service
     replica.onApplied(() => service.applied())
     replica.onLeader((leader) => this.#leaderChanged(leader.epoch, leader.id))
+    replica.onMembers((membership) => belonging.decided(membership))
     replica.onFatal((error) => this.#fatal(error))
     await replica.start()
+    // Not yet known to be decided: nobody is taken for removed by it.
+    const { removed: _, ...begun } = replica.membership
+    if (roster.decided === founders) roster.decide(begun)
     await host.handle(
       clientProtocol,
       (stream) => service.accept(streamChannel(stream)),
-      () => true,
+      (peer) => !roster.wasMember(peer),
     )
     this.#warn(listen, insecureClients)
+    belonging.started()
     this.#client = await this.#connect(host, service)
+  }
+
+  #belong(host: Host, roster: Roster): Belonging {
+    const { name, cluster, data } = this.#config
+    const beginning = this.#beginning
+    return new Belonging({
+      self: this.id,
+      name,
+      cluster,
+      data,
+      founders: beginning.type === 'found' ? new Set(Object.values(beginning.founders)) : undefined,
+      roster,
+      host,
+      clock: systemClock,
+      logger: this.#logger,
+      relink: () => this.#relink(),
+      changed: (membership) => {
+        this.#service?.membersChanged()
+        this.#tell('members', membership)
+      },
+      leave: () => this.#leave(),
+    })
   }
 
   #warn(listen: readonly string[], insecureClients: boolean): void {
@@ -165,81 +235,60 @@ class RunningNode implements ConclaveNode {
     else this.#logger.info({ listen }, 'clients from outside are refused: insecureClients is not set')
   }
 
-  #founders(host: Host): readonly MemberNews[] {
-    const { members, name } = this.#config
-    if (members === undefined) return [{ id: this.id, name, addresses: host.addresses().map(withoutId) }]
-    return Object.entries(members).map(([member, addresses]) => ({
-      id: nodeId(idOf(addresses[0] ?? '')),
-      name: member,
-      addresses: addresses.map(withoutId),
-    }))
+  /** What this node's own configuration says of others and of itself. */
+  #configured(): readonly MemberNews[] {
+    return Object.entries(this.#config.members ?? {})
+      .map(([name, addresses]) => ({ id: nodeId(idOf(addresses[0] ?? '')), name, addresses: addresses.map(withoutId) }))
+      .filter(({ id }) => this.#beginning.type === 'found' || id !== this.id)
   }
 
-  #compose(host: Host, gate: Gate): Replica {
-    const { cluster, engine, profile, snapshotBytes, tailBytes } = this.#config
+  /** What the engine takes for the members until its log knows better. Who joins is none of them, and so never asks for a vote. */
+  #founders(host: Host): Membership {
+    const configured = this.#configured()
+    const voter = (member: MemberNews) => ({ ...member, role: 'voter' as const })
+    if (this.#beginning.type === 'join') return { members: configured.map(voter) }
+    const found = Object.entries(this.#beginning.founders).map(([name, id]) => {
+      const own = id === this.id && configured.length === 0 ? host.addresses().map(withoutId) : undefined
+      const addresses = own ?? configured.find((member) => member.id === id)?.addresses ?? []
+      return voter({ id: nodeId(id), name, addresses })
+    })
+    return { members: found }
+  }
+
+  #transport(host: Host, gate: Gate, roster: Roster): Transport {
+    const transport = libp2pTransport({
+      host,
+      clusterId: this.#config.cluster,
+      gate,
+      refused: (peer, verdict) => {
+        if (verdict === 'removed') this.#belonging?.refusedBy(peer)
+      },
+      clock: systemClock,
+      random: systemRandom,
+      logger: this.#logger,
+    })
+    this.#relink = () => transport.setPeers(roster.links())
+    return rosterTransport(transport, roster)
+  }
+
+  #compose(founders: Membership, transport: Transport): Replica {
+    const { engine, profile, snapshotBytes, tailBytes, data, durability, leases } = this.#config
     const logger = this.#logger
-    const founders: Membership = { members: this.#members.map((member) => ({ ...member, role: 'voter' as const })) }
+    const journal = fileJournal({ directory: journalPath(data), durability, logger })
     return createReplica({
       self: this.id,
       engine: typeof engine === 'string' ? engines[engine] : engine,
       founders,
-      journal: this.#journal(),
-      transport: libp2pTransport({ host, clusterId: cluster, gate, clock: systemClock, random: systemRandom, logger }),
+      journal: recordedJournal(journal, () => recordJournal(data, this.#beginning)),
+      transport,
       machines: machines(),
       clock: systemClock,
       random: systemRandom,
       logger,
       timing: profiles[profile],
       limits: { snapshotBytes, tailBytes },
+      leases,
     })
-  }
-
-  /** The journal, with the record beside it that it exists, made before the engine takes its first step. */
-  #journal(): Journal {
-    const { data, durability } = this.#config
-    const journal = fileJournal({ directory: journalPath(data), durability, logger: this.#logger })
-    const founders = Object.fromEntries(this.#members.map(({ name, id }) => [name, id]))
-    return {
-      open: async (events) => {
-        await checkFounders(data, founders)
-        const state = await journal.open(events)
-        await recordJournal(data, founders)
-        return state
-      },
-      write: (ops, done) => journal.write(ops, done),
-      stage: (id, body, signal) => journal.stage(id, body, signal),
-      discard: (id) => journal.discard(id),
-      readSnapshot: (id) => journal.readSnapshot(id),
-      stats: () => journal.stats(),
-      close: () => journal.close(),
-    }
-  }
-
-  #served(replica: Replica): Served {
-    return {
-      submit: (block, done) =>
-        replica.submit(block, (outcome) => {
-          if (outcome.type === 'replies') done({ replies: outcome.bytes })
-          else done({ outcome: outcome.type === 'refused' ? outcome.reason : 'unknown' })
-        }),
-      read: (level, done) =>
-        replica.read(level, (outcome) => {
-          if (outcome.type === 'ready') done()
-          else done(outcome.type === 'refused' ? outcome.reason : 'not-ready')
-        }),
-      query: (machine, query) => replica.query(machine, query),
-      watch: (machine, request) => replica.watch(machine, request),
-      restoring: () => replica.status().restoring,
-      leader: () => this.#leaderNews(replica),
-      members: () => this.#members,
-      status: () => JSON.stringify(this.status()),
-    }
-  }
-
-  #leaderNews(replica: Replica): LeaderNews {
-    const { id, epoch } = replica.leader ?? { epoch: 0n as Epoch }
-    const addresses = this.#members.find((member) => member.id === id)?.addresses ?? []
-    return { epoch, addresses, ...(id === undefined ? {} : { id }) }
   }
 
   #connect(host: Host, service: ClientService): Promise<Client> {
@@ -252,25 +301,31 @@ class RunningNode implements ConclaveNode {
   }
 
   #leaderChanged(epoch: Epoch, id: NodeId | undefined): void {
-    const name = this.#members.find((member) => member.id === id)?.name
+    const name = this.#roster?.find(id)?.name
     this.#logger.info(
       { epoch: String(epoch), leader: name ?? id ?? null },
       id === undefined ? 'no leader is known' : 'a leader reigns',
     )
     this.#service?.leaderChanged()
     const leader: Leader = { epoch, ...(id === undefined ? {} : { id }), ...(name === undefined ? {} : { name }) }
-    this.#tell(this.#leaderListeners, leader)
+    this.#tell('leader', leader)
   }
 
   #fatal(error: Error): void {
     this.#service?.close()
-    this.#tell(this.#fatalListeners, error)
+    this.#tell('fatal', error)
   }
 
-  #tell<News>(listeners: ReadonlySet<(news: News) => void>, news: News): void {
-    for (const listener of [...listeners]) {
+  /** Nothing is asked of the engine any more: a node that does not know that it was removed would ask for votes for ever. */
+  #leave(): void {
+    this.#replica?.close().catch((error: unknown) => this.#logger.warn({ err: error }, 'the replica did not close'))
+    this.#tell('removed', this.#belonging?.removed ?? '')
+  }
+
+  #tell<Event extends keyof NodeEvents>(event: Event, ...news: Parameters<NodeEvents[Event]>): void {
+    for (const listener of [...this.#listeners[event]] as ((...told: Parameters<NodeEvents[Event]>) => void)[]) {
       try {
-        listener(news)
+        listener(...news)
       } catch (error) {
         this.#logger.error({ err: error }, 'a listener of the embedding program threw')
       }
@@ -278,7 +333,7 @@ class RunningNode implements ConclaveNode {
   }
 
   on<Event extends keyof NodeEvents>(event: Event, listener: NodeEvents[Event]): () => void {
-    const listeners = (event === 'leader' ? this.#leaderListeners : this.#fatalListeners) as Set<NodeEvents[Event]>
+    const listeners = this.#listeners[event] as Set<NodeEvents[Event]>
     listeners.add(listener)
     return () => listeners.delete(listener)
   }
@@ -292,7 +347,10 @@ class RunningNode implements ConclaveNode {
         name: this.name,
         cluster,
         engine: typeof engine === 'string' ? engine : engine.name,
-        members: this.#members,
+        members: this.#roster?.members() ?? [],
+        membership: this.#replica.membership,
+        joined: this.#beginning.type === 'join',
+        removed: this.#belonging?.removed,
         clients: this.#service?.clients ?? 0,
       },
       this.#replica.status(),
@@ -309,6 +367,7 @@ class RunningNode implements ConclaveNode {
     await this.#client?.close()
     this.#service?.close()
     await this.#replica?.close()
+    await this.#belonging?.close()
     await this.#host?.close()
   }
 

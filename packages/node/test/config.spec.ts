@@ -39,7 +39,7 @@ describe('a configuration', () => {
   test('with a wrong key names the key, what was meant, and the allowed ones', () => {
     const [problem = ''] = problemsOf({ ...good, listn: 'x' })
     expect(problem).toContain('unknown key "listn" (did you mean "listen"?)')
-    expect(problem).toContain('members, engine, profile')
+    expect(problem).toContain('members, join, engine, profile')
   })
 
   test('with a wrong value names the key and the allowed values', () => {
@@ -109,4 +109,43 @@ test('sizes have units', () => {
     undefined,
     undefined,
   ])
+})
+
+describe('what is no configuration at all', () => {
+  test.each([
+    ['nothing', null, 'must be an object'],
+    ['text', 'node.yaml', 'must be an object'],
+    ['a list', [good], 'must be an object'],
+    [
+      'an engine that is none',
+      { ...good, engine: {} },
+      'engine: must be one of raft, or an EngineFactory of contract 1',
+    ],
+    ['no engine', { ...good, engine: null }, 'engine: must be one of raft, or an EngineFactory of contract 1'],
+    [
+      'an engine of another contract',
+      { ...good, engine: { name: 'x', contract: 2, create: () => {} } },
+      'engine: must',
+    ],
+    ['a logger that is none', { ...good, logger: {} }, 'logger: lacks debug, info, warn, error'],
+    ['half a logger', { ...good, logger: { info: () => {}, warn: () => {} } }, 'logger: lacks debug, error'],
+    ['no logger', { ...good, logger: null }, 'logger: lacks'],
+  ])('is told as such: %s', (_, config, problem) => {
+    expect(problemsOf(config)).toHaveLength(1)
+    expect(problemsOf(config)[0]).toContain(problem)
+  })
+})
+
+describe('a node that joins', () => {
+  test('names members that are there; its own line may stand among them', () => {
+    const other = good.members.n1
+    expect(resolveConfig({ ...good, name: 'n4', join: true })).toMatchObject({ join: true })
+    expect(resolveConfig({ ...good, join: true, members: { ...good.members, n2: other } }).members).toHaveProperty('n2')
+  })
+
+  test('needs somebody to join', () => {
+    const needs = ['members: must hold at least one present member of the cluster to join']
+    expect(problemsOf({ ...good, join: true })).toEqual(needs)
+    expect(problemsOf({ name: 'n4', data: '/tmp/n4', listen: good.listen, join: true })).toEqual(needs)
+  })
 })

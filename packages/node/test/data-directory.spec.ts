@@ -2,7 +2,15 @@ import { mkdir, mkdtemp, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { checkFounders, identityPath, journalPath, prepareDirectory, recordJournal } from '../src/data-directory.ts'
+import {
+  beginningOf,
+  identityPath,
+  journalPath,
+  prepareDirectory,
+  recordChange,
+  recordJournal,
+  recordRemoved,
+} from '../src/data-directory.ts'
 import { initNode } from '../src/init.ts'
 
 let data = ''
@@ -12,6 +20,7 @@ beforeEach(async () => {
 afterEach(() => rm(join(data, '..'), { recursive: true, force: true }))
 
 const init = () => initNode({ name: 'a', data, cluster: 'c' })
+const found = (founders: Record<string, string>) => ({ type: 'found', founders }) as const
 const journal = async () => {
   await mkdir(journalPath(data))
   await writeFile(join(journalPath(data), 'segment'), 'x')
@@ -32,7 +41,7 @@ test('a key without its record and journal is refused', async () => {
 test('a journal that was there and is gone is refused', async () => {
   await init()
   await journal()
-  await recordJournal(data, { a: 'x' })
+  await recordJournal(data, found({ a: 'x' }))
   await prepareDirectory(data, 'a', 'c')
   await rm(journalPath(data), { recursive: true })
   await expect(prepareDirectory(data, 'a', 'c')).rejects.toThrow('without its journal')
@@ -41,7 +50,7 @@ test('a journal that was there and is gone is refused', async () => {
 test('a journal without its key is refused', async () => {
   await init()
   await journal()
-  await recordJournal(data, { a: 'x' })
+  await recordJournal(data, found({ a: 'x' }))
   await unlink(identityPath(data))
   await expect(prepareDirectory(data, 'a', 'c')).rejects.toThrow('lost its identity key')
 })
@@ -52,12 +61,33 @@ test('a directory of another node or cluster is refused', async () => {
   await expect(prepareDirectory(data, 'a', 'd')).rejects.toThrow('belongs to node "a" of cluster "c"')
 })
 
-test('the founders of a journal cannot change', async () => {
+test('the founders of a journal cannot change, as long as no member has changed', async () => {
   await init()
-  await checkFounders(data, { a: 'x', b: 'y' })
+  const founders = { a: 'x', b: 'y' }
+  expect(await beginningOf(data, founders, false)).toEqual(found(founders))
   await journal()
-  await recordJournal(data, { a: 'x', b: 'y' })
-  await checkFounders(data, { b: 'y', a: 'x' })
-  await expect(checkFounders(data, { a: 'x' })).rejects.toThrow('founded with other members')
-  await expect(checkFounders(data, { a: 'x', b: 'z' })).rejects.toThrow('founded with other members')
+  await recordJournal(data, found(founders))
+  expect(await beginningOf(data, { b: 'y', a: 'x' }, false)).toEqual(found(founders))
+  await expect(beginningOf(data, { a: 'x' }, false)).rejects.toThrow('founded with other members')
+  await expect(beginningOf(data, { a: 'x', b: 'z' }, false)).rejects.toThrow('founded with other members')
+  await expect(beginningOf(data, founders, true)).rejects.toThrow('start it without `join`')
+  await recordChange(data)
+  expect(await beginningOf(data, { a: 'x', c: 'z' }, false)).toEqual(found(founders))
+})
+
+test('who has joined never founds, whatever it is told later', async () => {
+  await init()
+  expect(await beginningOf(data, { b: 'y' }, true)).toEqual({ type: 'join' })
+  await journal()
+  await recordJournal(data, { type: 'join' })
+  expect(await beginningOf(data, { a: 'x', b: 'y' }, false)).toEqual({ type: 'join' })
+  await recordChange(data)
+  expect(await beginningOf(data, { a: 'x' }, true)).toEqual({ type: 'join' })
+})
+
+test('who was removed never starts again', async () => {
+  await init()
+  await recordJournal(data, found({ a: 'x' }))
+  await recordRemoved(data)
+  await expect(beginningOf(data, { a: 'x' }, false)).rejects.toThrow('was removed from the cluster "c"')
 })
