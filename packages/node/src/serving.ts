@@ -46,8 +46,8 @@ const servedMembership = (replica: Replica): ServedMembership => {
     },
     transfer: (to) => {
       if (!leads()) return { outcome: 'not-leader' }
-      if (replica.status().engine === undefined) return { outcome: 'not-ready' }
-      const reason = judgeTransfer(replica.membership, to)
+      // By the latest configuration, decided or not: that is what the engine goes by.
+      const reason = judgeTransfer(replica.status().engine?.membership ?? replica.membership, to)
       if (reason !== undefined) return { outcome: 'invalid', reason }
       replica.transfer(to)
       return { outcome: 'done' }
