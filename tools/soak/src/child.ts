@@ -52,8 +52,12 @@ export class Talker<To extends object, From extends { readonly type: string }> {
     this.#child.on('message', listener)
   }
 
-  /** The next message of a type. @throws Error when the child ends first, or the time is up. */
-  next<Type extends From['type']>(type: Type, withinMillis: number): Promise<Extract<From, { type: Type }>> {
+  /** The next message of a type, and with this `id`, if one is given. @throws Error when the child ends first, or the time is up. */
+  next<Type extends From['type']>(
+    type: Type,
+    withinMillis: number,
+    id?: number,
+  ): Promise<Extract<From, { type: Type }>> {
     return new Promise((resolve, reject) => {
       const end = (): void => {
         clearTimeout(timer)
@@ -66,6 +70,7 @@ export class Talker<To extends object, From extends { readonly type: string }> {
       }
       const take = (message: object): void => {
         if ((message as From).type !== type) return
+        if (id !== undefined && (message as { readonly id?: number }).id !== id) return
         end()
         resolve(message as Extract<From, { type: Type }>)
       }

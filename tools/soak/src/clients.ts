@@ -44,7 +44,8 @@ const work = async (worker: string, recorder: Recorder, random: Random): Promise
     const options = { timeout, ...signal }
     const choice = random.next()
     if (choice < 0.4) {
-      const { outcome, entry } = await recorder.get(key, options)
+      const level = init.leases && random.next() < 0.5 ? 'lease' : 'linearizable'
+      const { outcome, entry } = await recorder.get(key, { ...options, level })
       if (outcome === 'ok') known = { key, entry }
       return outcome
     }

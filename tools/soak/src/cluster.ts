@@ -1,5 +1,5 @@
 /** The nodes of a run, on their hosts and their disks. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { initNode } from '@conclave/node'
 import { Disk } from './disks.ts'
 import type { Ledger } from './ledger.ts'
@@ -12,48 +12,82 @@ export interface ClusterInit {
   readonly names: readonly string[]
   readonly network: Network
   readonly disks: 'loop' | 'plain'
+  readonly leases: boolean
   readonly directory: string
   readonly ledger: Ledger
   readonly failed: (problem: string) => void
 }
 
-export interface Cluster {
-  readonly nodes: readonly NodeProcess[]
-  /** Multiaddrs with ids, for clients. */
-  readonly endpoints: readonly string[]
-}
+const multiaddr = ({ host, port }: { readonly host: string; readonly port: number }): string =>
+  `/ip4/${host}/tcp/${port}`
 
-/** Makes identities, configurations and disks; nothing is started. */
-export const makeCluster = async (init: ClusterInit): Promise<Cluster> => {
-  const { names, network, directory, ledger } = init
-  const disks = new Map<string, Disk>()
-  const ids = new Map<string, string>()
-  for (const name of names) {
-    const disk = init.disks === 'loop' ? await Disk.mounted(directory, name, ledger) : await Disk.plain(directory, name)
-    await mkdir(disk.data)
-    disks.set(name, disk)
-    ids.set(name, (await initNode({ name, data: disk.data, cluster: clusterName })).id)
+const newIdentity = (name: string, disk: Disk): Promise<{ readonly id: string }> =>
+  initNode({ name, data: disk.data, cluster: clusterName })
+
+export class Cluster {
+  readonly nodes: readonly NodeProcess[]
+  readonly #init: ClusterInit
+  #births = 0
+
+  private constructor(init: ClusterInit, nodes: readonly NodeProcess[]) {
+    this.#init = init
+    this.nodes = nodes
   }
-  const multiaddr = ({ host, port }: { readonly host: string; readonly port: number }): string =>
-    `/ip4/${host}/tcp/${port}`
-  const nodes = names.map((name) => {
-    const disk = disks.get(name) as Disk
-    const members = names.map((peer) => [peer, `${multiaddr(network.addressFor(name, peer))}/p2p/${ids.get(peer)}`])
-    const config = {
-      name,
+
+  /** Makes identities, configurations and disks; nothing is started. */
+  static async make(init: ClusterInit): Promise<Cluster> {
+    const { names, network, directory, ledger } = init
+    const nodes: NodeProcess[] = []
+    for (const name of names) {
+      const disk =
+        init.disks === 'loop' ? await Disk.mounted(directory, name, ledger) : await Disk.plain(directory, name)
+      await mkdir(disk.data)
+      const member = { name, id: (await newIdentity(name, disk)).id }
+      const within = network.within(name)
+      nodes.push(new NodeProcess({ name, member, within, directory, disk, ledger, surprise: init.failed }))
+    }
+    const cluster = new Cluster(init, nodes)
+    for (const node of nodes) node.configure(cluster.#configOf(node, {}))
+    return cluster
+  }
+
+  /** Where a node is, for clients: its multiaddr with its id. */
+  endpointOf({ name, member }: NodeProcess): string {
+    return `${multiaddr(this.#init.network.address(name))}/p2p/${member.id}`
+  }
+
+  #configOf(node: NodeProcess, more: object): object {
+    const { network, leases } = this.#init
+    const members = this.nodes.map(({ name, member }) => [
+      member.name,
+      `${multiaddr(network.addressFor(node.name, name))}/p2p/${member.id}`,
+    ])
+    return {
+      name: node.member.name,
       cluster: clusterName,
-      data: disk.data,
-      listen: multiaddr(network.address(name)),
+      data: node.disk.data,
+      listen: multiaddr(network.address(node.name)),
       members: Object.fromEntries(members),
       // Small, so that a node that was away for seconds needs a snapshot.
       snapshotBytes: '256KiB',
       tailBytes: '32KiB',
       insecureClients: true,
       log: 'info',
+      ...(leases ? { leases } : {}),
+      ...more,
     }
-    const surprise = init.failed
-    return new NodeProcess({ name, within: network.within(name), config, directory, disk, ledger, surprise })
-  })
-  const endpoints = names.map((name) => `${multiaddr(network.address(name))}/p2p/${ids.get(name)}`)
-  return { nodes, endpoints }
+  }
+
+  /** The machine lost its disk: its node comes back with nothing, as somebody whom the cluster has yet to add. It is started. */
+  async rebirth(node: NodeProcess): Promise<void> {
+    await node.hold(async () => {
+      await rm(node.disk.data, { recursive: true, force: true })
+      await mkdir(node.disk.data)
+      this.#births += 1
+      const name = `${node.name}-${this.#births}`
+      node.member = { name, id: (await newIdentity(name, node.disk)).id }
+      node.configure(this.#configOf(node, { join: true }))
+    })
+    node.start()
+  }
 }

@@ -1,7 +1,21 @@
 import type { Random } from '@conclave/interface'
 import { pick } from './chance.ts'
+import type { Administration, MemberSeen } from './messages.ts'
 import type { Network } from './network.ts'
 import type { NodeProcess } from './node-process.ts'
+
+/** What faults that change the members need. */
+export interface MembershipHands {
+  /** Tried once, through the public client; says what went wrong. */
+  administer(action: Administration): Promise<{ readonly error?: string; readonly members?: readonly MemberSeen[] }>
+  /** Wipes a node's disk, and starts it as somebody new. */
+  rebirth(node: NodeProcess): Promise<void>
+  endpointOf(node: NodeProcess): string
+  /** Nodes that are being replaced: more than one at a time could be too many. */
+  readonly replacing: Set<NodeProcess>
+  /** The members did not become what they should. */
+  failed(text: string): void
+}
 
 /** What a fault can lay hands on. */
 export interface Arena {
@@ -9,6 +23,8 @@ export interface Arena {
   readonly network: Network
   /** The node that the observer saw leading last. */
   leader(): NodeProcess | undefined
+  /** Undefined if the cluster's members cannot be changed. */
+  readonly members?: MembershipHands
 }
 
 /** A fault that is in force. */
@@ -26,8 +42,8 @@ export interface Fault {
   readonly weight: number
   /** Whether it can be done here at all. */
   possible(arena: Arena): boolean
-  /** Chooses its victims and acts. All chance comes from `random`. */
-  inject(arena: Arena, random: Random): Promise<Injected>
+  /** Chooses its victims and acts. All chance comes from `random`. Undefined: nobody was left to strike, and nothing was done. */
+  inject(arena: Arena, random: Random): Promise<Injected | undefined>
 }
 
 /** The leader, or anybody if none is known. */

@@ -5,12 +5,16 @@ import { between, pick, shuffled } from './chance.ts'
 import { type Arena, always, type Fault, type Injected, leaderOrAnyone } from './fault.ts'
 import type { NodeProcess } from './node-process.ts'
 
+const ready = ({ running, paused }: NodeProcess): boolean => running && !paused
+
 const names = (nodes: readonly NodeProcess[]): string => nodes.map(({ name }) => name).join(', ')
 
 /** SIGKILL, down for a while, started again. */
-const kill = async (victims: readonly NodeProcess[], random: Random, how = 'killed'): Promise<Injected> => {
+const kill = async (chosen: readonly NodeProcess[], random: Random, how = 'killed'): Promise<Injected | undefined> => {
   const signal = how === 'killed' ? 'SIGKILL' : 'SIGTERM'
   const lastsMillis = between(random, 0, 3500)
+  const victims = chosen.filter(({ running }) => running)
+  if (victims.length === 0) return undefined
   await Promise.all(victims.map((node) => node.end(signal)))
   return {
     text: `${how} ${names(victims)}`,
@@ -22,10 +26,13 @@ const kill = async (victims: readonly NodeProcess[], random: Random, how = 'kill
 }
 
 /** SIGSTOP, and later SIGCONT: its connections stay, its clock goes on, and it still believes what it believed. */
-const pause = async (victims: readonly NodeProcess[], random: Random): Promise<Injected> => {
+const pause = async (victims: readonly NodeProcess[], random: Random): Promise<Injected | undefined> => {
   // Some shorter than an election takes, some longer than any time-out.
   const lastsMillis = random.next() < 0.4 ? between(random, 100, 800) : between(random, 800, 8000)
-  const paused = victims.filter((node) => node.pause()).map((node) => ({ node, incarnation: node.incarnation }))
+  const paused = victims
+    .filter((node) => ready(node) && node.pause())
+    .map((node) => ({ node, incarnation: node.incarnation }))
+  if (paused.length === 0) return undefined
   return {
     text: `paused ${names(paused.map(({ node }) => node))}`,
     lastsMillis,

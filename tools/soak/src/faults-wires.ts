@@ -5,6 +5,8 @@ import { type Arena, type Fault, type Injected, leaderOrAnyone, nothing } from '
 import { clientsHost, type Host, type Trouble } from './network.ts'
 
 const hasPackets = ({ network }: Arena): boolean => network.mode === 'netns'
+/** Among three everybody is everybody's neighbour. */
+const isLargeWithPackets = (arena: Arena): boolean => hasPackets(arena) && arena.nodes.length >= 4
 const hasRelays = ({ network }: Arena): boolean => network.relayedLinks.length > 0
 const duration = (random: Random): number => between(random, 500, 6000)
 
@@ -126,8 +128,8 @@ const reset = async (arena: Arena, random: Random): Promise<Injected> => {
 
 export const wireFaults: readonly Fault[] = [
   { kind: 'partition', weight: 4, possible: hasPackets, inject: split },
-  { kind: 'partition-ring', weight: 1, possible: hasPackets, inject: ring },
-  { kind: 'partition-bridge', weight: 1, possible: hasPackets, inject: bridge },
+  { kind: 'partition-ring', weight: 1, possible: isLargeWithPackets, inject: ring },
+  { kind: 'partition-bridge', weight: 1, possible: isLargeWithPackets, inject: bridge },
   { kind: 'isolate-leader', weight: 3, possible: hasPackets, inject: isolateLeader },
   { kind: 'one-way', weight: 3, possible: hasPackets, inject: oneWay },
   { kind: 'drop', weight: 3, possible: hasPackets, inject: drop },

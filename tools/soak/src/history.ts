@@ -21,6 +21,8 @@ export interface Operation {
   readonly value?: string
   /** What a compare-and-swap expects: the revision, and the value that was read with it; revision 0 without a value: no such key. */
   readonly expected?: { readonly revision: number; readonly value?: string }
+  /** Of a get. */
+  readonly level?: string
   readonly invoked: number
   readonly returned: number
   readonly outcome: Outcome

@@ -1,5 +1,5 @@
 /** What the soak's processes say to each other over Node's channel between parent and child. */
-import type { NodeStatus } from '@conclave/client'
+import type { NewMember, NodeStatus } from '@conclave/client'
 
 /** What a process of clients is started with: one JSON argument. */
 export interface ClientsInit {
@@ -16,6 +16,8 @@ export interface ClientsInit {
   readonly began: number
   /** Milliseconds after which a key is replaced by a fresh one, so that every key's history stays short enough to check. */
   readonly generationMillis: number
+  /** Half of the reads ask for a lease instead of a round to a quorum; they are held to the same. */
+  readonly leases: boolean
   readonly file: string
 }
 
@@ -34,7 +36,21 @@ export interface ObserverInit {
   readonly events: string
 }
 
+/** What the observer does to the cluster, through the public client, on behalf of a fault. Tried once. */
+export type Administration =
+  | { readonly type: 'members' }
+  | { readonly type: 'add'; readonly member: NewMember; readonly role: 'voter' | 'learner' }
+  | { readonly type: 'promote' | 'remove' | 'move-leader'; readonly id: string }
+
+export interface MemberSeen {
+  readonly id: string
+  readonly name: string
+  readonly role: 'voter' | 'learner'
+  readonly promote: boolean
+}
+
 export type ToObserver =
+  | { readonly type: 'administer'; readonly id: number; readonly action: Administration }
   /** One write, tried until it is acknowledged or the time is up. */
   | { readonly type: 'probe'; readonly id: number; readonly withinMillis: number }
   /** Everything is healed: what each node has, once all have applied the same. */
@@ -74,6 +90,14 @@ export type FromObserver =
       readonly id: number
       readonly ok: boolean
       readonly millis: number
+      readonly error?: string
+    }
+  | {
+      readonly type: 'administered'
+      readonly id: number
+      /** After `members`. */
+      readonly members?: readonly MemberSeen[]
+      /** It was not done, or nobody knows. */
       readonly error?: string
     }
   | { readonly type: 'final'; readonly state?: FinalState; readonly error?: string }

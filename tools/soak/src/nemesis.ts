@@ -6,10 +6,11 @@ import { type Random, seededRandom } from '@conclave/interface'
 import { between, pickWeighted } from './chance.ts'
 import type { Arena, Fault } from './fault.ts'
 import { diskFaults } from './faults-disks.ts'
+import { memberFaults } from './faults-members.ts'
 import { processFaults } from './faults-processes.ts'
 import { wireFaults } from './faults-wires.ts'
 
-const allFaults: readonly Fault[] = [...processFaults, ...wireFaults, ...diskFaults]
+const allFaults: readonly Fault[] = [...processFaults, ...wireFaults, ...diskFaults, ...memberFaults]
 export const faultKinds: readonly string[] = allFaults.map(({ kind }) => kind)
 
 export interface FaultRecord {
@@ -77,9 +78,10 @@ export class Nemesis {
     const faults: FaultRecord[] = []
     const healing: Promise<void>[] = []
     for (let left = count; left > 0 && !this.#init.signal.aborted; left--) {
-      const [fault, healed] = await this.#strike(number)
-      faults.push(fault)
-      healing.push(healed)
+      const struck = await this.#strike(number)
+      if (struck === undefined) continue
+      faults.push(struck.fault)
+      healing.push(struck.healed)
       await this.#wait(between(this.#random, 200, 1800))
     }
     await Promise.all(healing)
@@ -90,21 +92,23 @@ export class Nemesis {
     return { faults, recoveredMillis: await this.#init.probe() }
   }
 
-  /** One fault; the promise inside settles when it is healed. */
-  async #strike(round: number): Promise<[FaultRecord, Promise<void>]> {
+  /** One fault; `healed` settles when it is over. */
+  async #strike(round: number): Promise<{ readonly fault: FaultRecord; readonly healed: Promise<void> } | undefined> {
     const { arena } = this.#init
     const chosen = pickWeighted(this.#random, this.#faults)
     // A stream of its own: what a fault finds must not change what the seed says of later ones.
     const random = seededRandom(Math.floor(this.#random.next() * 0x1_0000_0000))
     const leader = arena.leader()?.name
     const at = Math.round(this.#elapsed)
-    const { text, lastsMillis, heal } = await chosen.inject(arena, random)
+    const injected = await chosen.inject(arena, random)
+    if (injected === undefined) return undefined
+    const { text, lastsMillis, heal } = injected
     const fault = { round, at, kind: chosen.kind, text, lastsMillis: Math.round(lastsMillis), leader }
     this.#init.onFault(fault)
     const healed = this.#wait(lastsMillis).then(heal)
     // Awaited at the end of the round; until then a failure must not be taken for one that nobody handles.
     healed.catch(() => undefined)
-    return [fault, healed]
+    return { fault, healed }
   }
 
   #wait(millis: number): Promise<void> {

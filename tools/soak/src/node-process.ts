@@ -10,10 +10,11 @@ import type { Ledger } from './ledger.ts'
 const cli = fileURLToPath(new URL(`../../../apps/cli/bin/${fromSource ? 'dev.ts' : 'run.js'}`, import.meta.url))
 
 export interface NodeInit {
+  /** Of the host; a member's name may be another. */
   readonly name: string
+  readonly member: { readonly name: string; readonly id: string }
   /** What its commands begin with: the host that it runs on. */
   readonly within: readonly string[]
-  readonly config: object
   readonly directory: string
   readonly disk: Disk
   readonly ledger: Ledger
@@ -32,15 +33,28 @@ export class NodeProcess {
   #expected = false
   #retired = false
   #paused = false
+  #held = false
+  #leaving = false
   /** Grows with each start. */
   incarnation = 0
+  /** Who it is in the cluster; it may come back as somebody new. */
+  member: { readonly name: string; readonly id: string }
 
   constructor(init: NodeInit) {
     this.name = init.name
     this.disk = init.disk
+    this.member = init.member
     this.#init = init
     this.log = join(init.directory, `${init.name}.log`)
-    writeFileSync(join(init.directory, `${init.name}.json`), JSON.stringify(init.config, undefined, 2))
+  }
+
+  get #config(): string {
+    return join(this.#init.directory, `${this.name}.json`)
+  }
+
+  /** From its next start on. */
+  configure(config: object): void {
+    writeFileSync(this.#config, JSON.stringify(config, undefined, 2))
   }
 
   get running(): boolean {
@@ -50,12 +64,12 @@ export class NodeProcess {
     return this.#paused
   }
 
-  /** No effect while it runs, or after `retire`. */
+  /** No effect while it runs or is held, or after `retire`. */
   start(): void {
-    if (this.#child !== undefined || this.#retired) return
-    const { within, directory, ledger, name } = this.#init
+    if (this.#child !== undefined || this.#retired || this.#held) return
+    const { within, ledger } = this.#init
     const owner = recordOf(process.pid)
-    const command = [...within, ...nodeCommand, cli, 'node', 'start', '--config', join(directory, `${name}.json`)]
+    const command = [...within, ...nodeCommand, cli, 'node', 'start', '--config', this.#config]
     if (owner !== undefined) command.push('--owner', `${owner.pid}/${owner.started}`)
     const child = startChild(command, this.log, ledger, false)
     this.#child = child
@@ -67,7 +81,7 @@ export class NodeProcess {
         resolve()
         if (this.#child !== child) return
         this.#child = undefined
-        if (!this.#expected) this.#surprise(how)
+        if (!this.#expected && !this.#leaving) this.#surprise(how)
       }
       child.on('error', (error) => gone(error.message))
       child.on('exit', (code, signal) => gone(signal ?? `exit code ${code}`))
@@ -87,6 +101,23 @@ export class NodeProcess {
     this.#child.kill(signal)
     if (signal === 'SIGTERM') this.resume()
     await this.#ended
+  }
+
+  /** Ends it, and lets nobody start it until `use` is through: its data are being changed. */
+  async hold(use: () => Promise<void>): Promise<void> {
+    this.#held = true
+    try {
+      await this.end('SIGKILL')
+      await use()
+    } finally {
+      this.#held = false
+      this.#leaving = false
+    }
+  }
+
+  /** It may end by itself, until it has been held: it is being removed. */
+  mayEnd(): void {
+    this.#leaving = true
   }
 
   /** Ends it, for good. */

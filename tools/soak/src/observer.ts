@@ -5,8 +5,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Client, connect, type NodeStatus } from '@conclave/client'
 import { micros, type WatchedEvent } from './history.ts'
-import type { FinalEntry, FinalState, FromObserver, ObserverInit, Seen, ToObserver } from './messages.ts'
-import { LineFile, Recorder } from './recorder.ts'
+import type {
+  Administration,
+  FinalEntry,
+  FinalState,
+  FromObserver,
+  MemberSeen,
+  ObserverInit,
+  Seen,
+  ToObserver,
+} from './messages.ts'
+import { fateOf, LineFile, Recorder } from './recorder.ts'
 import { idOfValue } from './values.ts'
 
 const init = JSON.parse(process.argv[2] ?? '') as ObserverInit
@@ -74,6 +83,35 @@ const probe = async (id: number, withinMillis: number): Promise<void> => {
   tell({ type: 'probed', id, ok: false, millis: millis(), error: outcome })
 }
 
+const done = async (action: Administration): Promise<readonly MemberSeen[] | undefined> => {
+  const { membership } = client
+  const options = { timeout: 3000 }
+  switch (action.type) {
+    case 'members': {
+      const { members } = (await membership.get(options)).membership
+      return members.map(({ id, name, role, promote = false }) => ({ id, name, role, promote }))
+    }
+    case 'add':
+      await membership.add(action.member, { ...options, role: action.role })
+      return undefined
+    case 'promote':
+      await membership.promote(action.id, options)
+      return undefined
+    case 'remove':
+      await membership.remove(action.id, options)
+      return undefined
+    case 'move-leader':
+      await membership.moveLeader(action.id, options)
+      return undefined
+  }
+}
+const administer = (id: number, action: Administration): void => {
+  done(action).then(
+    (members) => tell({ type: 'administered', id, ...(members === undefined ? {} : { members }) }),
+    (error: unknown) => tell({ type: 'administered', id, error: `${fateOf(error).code}: ${error}` }),
+  )
+}
+
 const statuses = async (): Promise<readonly NodeStatus[] | undefined> => {
   const members = await client.status({ timeout: 1000 })
   const found = members.flatMap((member) => (member.reachable ? [member.status] : []))
@@ -109,7 +147,8 @@ const finalState = async (withinMillis: number): Promise<FinalState> => {
   while (watched < revision && micros() - began < withinMillis * 1000) await sleep(20)
   const found = []
   for (const { id, name, applied, machines = {} } of nodes) {
-    const endpoint = init.endpoints.find((address) => address.endsWith(`/p2p/${id}`)) ?? ''
+    const [address = ''] = client.members().find((member) => member.id === id)?.addresses ?? []
+    const endpoint = `${address}/p2p/${id}`
     found.push({ name, applied, hash: JSON.stringify(machines), entries: await entriesOf(endpoint) })
   }
   return { revision, watched: watched >= revision, nodes: found }
@@ -128,6 +167,9 @@ process.on('message', (message: ToObserver) => {
   switch (message.type) {
     case 'probe':
       void probe(message.id, message.withinMillis)
+      break
+    case 'administer':
+      administer(message.id, message.action)
       break
     case 'final':
       finalState(message.withinMillis).then(

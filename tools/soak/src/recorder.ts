@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import type { Client, KvEntry, Mismatch, Written } from '@conclave/client'
+import type { Client, KvEntry, Mismatch, ReadLevel, Written } from '@conclave/client'
 import { micros, type Operation, type OperationKind, type Outcome } from './history.ts'
 import { idOfValue, storedValue } from './values.ts'
 
@@ -64,9 +64,12 @@ export class Recorder {
     this.#write = write
   }
 
-  async get(key: string, options: CallOptions): Promise<{ readonly outcome: Outcome; readonly entry?: KvEntry }> {
+  async get(
+    key: string,
+    options: CallOptions & { readonly level: ReadLevel },
+  ): Promise<{ readonly outcome: Outcome; readonly entry?: KvEntry }> {
     let entry: KvEntry | undefined
-    const outcome = await this.#record({ kind: 'get', key }, async () => {
+    const outcome = await this.#record({ kind: 'get', key, level: options.level }, async () => {
       entry = await this.#client.kv.get(key, options)
       if (entry === undefined) return { outcome: 'ok', revision: 0 }
       return { outcome: 'ok', revision: Number(entry.modRevision), seen: idOfValue(entry.value) }
@@ -100,7 +103,7 @@ export class Recorder {
   }
 
   async #record(
-    call: { readonly kind: OperationKind; readonly key: string } & Pick<Operation, 'value' | 'expected'>,
+    call: { readonly kind: OperationKind; readonly key: string } & Pick<Operation, 'value' | 'expected' | 'level'>,
     make: () => Promise<Pick<Operation, 'outcome' | 'revision' | 'previous' | 'seen'>>,
   ): Promise<Outcome> {
     const invoked = micros()

@@ -9,17 +9,25 @@ const countBy = <T>(values: readonly T[], nameOf: (value: T) => string): Record<
   return Object.fromEntries(Object.entries(counts).sort(([a], [b]) => a.localeCompare(b)))
 }
 
+/** What could not be decided is no pass. */
+const verdictOf = ({ violations, checked }: RunResult): 'ok' | 'unknown' | 'violated' => {
+  if (violations.length > 0) return 'violated'
+  return checked === undefined || checked.undecidedKeys.length > 0 ? 'unknown' : 'ok'
+}
+
 /** The figures of a run, as they go into `--json`. */
 export const reportOf = (options: Options, result: RunResult) => {
   const faults = result.rounds.flatMap((round) => round.faults)
   const recoveries = result.rounds.flatMap(({ recoveredMillis }) => recoveredMillis ?? [])
   const survived = result.rounds.filter(({ recoveredMillis }) => recoveredMillis !== undefined)
+  const undecided = result.checked?.undecidedKeys ?? []
   return {
-    verdict: result.violations.length === 0 ? ('ok' as const) : ('violated' as const),
+    verdict: verdictOf(result),
     seed: options.seed,
     minutes: Number((result.seconds / 60).toFixed(2)),
     ...(result.early ? { endedEarly: true } : {}),
     nodes: options.nodes,
+    leases: options.leases,
     ...result.place,
     faults: {
       injected: faults.length,
@@ -40,6 +48,8 @@ export const reportOf = (options: Options, result: RunResult) => {
       ),
     },
     watchedWrites: result.events,
+    linearizability: { keys: result.checked?.keys ?? 0, undecided, steps: result.checked?.steps ?? 0 },
+    memberChanges: result.memberChanges,
     elections: result.elections,
     ...result.snapshots,
     violations: result.violations.map(({ check, text }) => ({ check, text })),
@@ -54,9 +64,9 @@ const list = (counts: Readonly<Record<string, number>>): string =>
 
 /** The report for people. */
 export const summaryOf = (report: Report): string => {
-  const { faults, operations, recoveryMillis } = report
+  const { faults, operations, recoveryMillis, linearizability } = report
   const lines = [
-    `${report.nodes} nodes for ${report.minutes} minutes, seed ${report.seed}, ${report.mode}, data on ${report.fileSystem} (${report.disks})`,
+    `${report.nodes} nodes for ${report.minutes} minutes, seed ${report.seed}, ${report.mode}${report.leases ? ', leases' : ''}, data on ${report.fileSystem} (${report.disks})`,
     ...report.without.map((text) => `without ${text}`),
     `faults      ${faults.injected} injected in ${report.rounds} rounds, ${faults.survived} survived, ${faults.atTheLeader} at the leader`,
     `            ${list(faults.byKind)}`,
@@ -64,7 +74,9 @@ export const summaryOf = (report: Report): string => {
     `            ${list(operations.byKind)}`,
     ...(Object.keys(operations.errors).length === 0 ? [] : [`            ${list(operations.errors)}`]),
     `writes      ${report.watchedWrites} seen by the watch`,
+    `checker     ${linearizability.keys} keys, ${linearizability.steps} steps${linearizability.undecided.map((key) => `, undecided ${key}`).join('')}`,
     `elections   ${report.elections}; snapshots taken ${report.snapshotsCaptured}, installed ${report.snapshotsInstalled}`,
+    ...(Object.keys(report.memberChanges).length === 0 ? [] : [`members     ${list(report.memberChanges)}`]),
     `recovery    at most ${recoveryMillis.longest} ms after healing (bound ${recoveryMillis.bound} ms); longest time without a write ${report.longestUnavailabilityMillis} ms`,
     ...report.violations.map(({ check, text }) => `VIOLATION   ${check}: ${text}`),
     `verdict     ${report.verdict}`,

@@ -4,24 +4,18 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { seededRandom } from '@conclave/interface'
-import { check } from './check/index.ts'
+import { type Checked, check } from './check/index.ts'
 import type { Violation } from './check/violation.ts'
 import { nodeCommand, startChild, Talker } from './child.ts'
-import { type Cluster, clusterName, makeCluster } from './cluster.ts'
+import { Cluster, clusterName } from './cluster.ts'
 import { fileSystemOf, loopObstacle } from './disks.ts'
+import type { MembershipHands } from './fault.ts'
 import { micros, type Operation, readLines, type WatchedEvent } from './history.ts'
 import { Ledger } from './ledger.ts'
-import type {
-  ClientsInit,
-  FinalState,
-  FromClients,
-  FromObserver,
-  ObserverInit,
-  ToClients,
-  ToObserver,
-} from './messages.ts'
+import type { ClientsInit, FromClients, ObserverInit, ToClients } from './messages.ts'
 import { type FaultRecord, Nemesis, type Round } from './nemesis.ts'
 import { clientsHost, type Mode, Network, namespaceObstacle } from './network.ts'
+import { Onlooker } from './onlooker.ts'
 import { type Options, UsageError } from './options.ts'
 import { countElections, longestUnavailability, Tally } from './tally.ts'
 
@@ -39,9 +33,13 @@ export interface RunResult {
   readonly operations: readonly Operation[]
   readonly events: number
   readonly violations: readonly Violation[]
+  /** Undefined: the nodes did not come to rest, so that there was nothing to check. */
+  readonly checked: Checked | undefined
   readonly seconds: number
   readonly elections: number
   readonly snapshots: { readonly snapshotsCaptured: number; readonly snapshotsInstalled: number }
+  /** By kind, and by whether they were done. */
+  readonly memberChanges: Readonly<Record<string, number>>
   readonly longestUnavailabilityMillis: number
   /** It was told to end before its time. */
   readonly early: boolean
@@ -69,7 +67,6 @@ export interface RunInit {
 }
 
 const cache = fileURLToPath(new URL('../../../node_modules/.cache/soak', import.meta.url))
-const settleMillis = 60_000
 
 /** @throws UsageError if what was asked for cannot be had here; Error if the cluster cannot even be started. */
 export const run = async (init: RunInit): Promise<RunResult> => {
@@ -120,13 +117,11 @@ class Soak {
   readonly #ledger: Ledger
   readonly #network: Network
   readonly #violations: Violation[] = []
-  readonly #tally = new Tally()
   readonly #counts = new Map<string, Readonly<Record<string, number>>>()
   readonly #clients: Talker<ToClients, FromClients>[] = []
-  #observer: Talker<ToObserver, FromObserver> | undefined
+  #onlooker: Onlooker | undefined
   #cluster: Cluster | undefined
   #faults = 0
-  #probes = 0
   /** Something is wrong already: no need to go on. */
   readonly #wrong = new AbortController()
 
@@ -164,11 +159,14 @@ class Soak {
       const seconds = (performance.now() - began) / 1000
       onStage('healed; waiting for every node to hold the same')
       await Promise.all(this.#clients.map((clients) => this.#stop(clients)))
-      const final = await this.#final()
+      const final = await this.#onlooker?.final()
       onStage('checking the history')
       const operations = await this.#operations()
       const events = await readLines<WatchedEvent>(this.#file('events.ndjson'))
-      if (final !== undefined) this.#violations.push(...check(operations, events, final))
+      if (final !== undefined && final.nodes.length !== options.nodes)
+        this.#violation('membership', `the cluster ended with ${final.nodes.map(({ name }) => name)}`)
+      const checked = final === undefined ? undefined : check(operations, events, final)
+      this.#violations.push(...(checked?.violations ?? []))
       const logs = this.#cluster?.nodes.map(({ log }) => log) ?? []
       return {
         place: this.#place,
@@ -176,9 +174,11 @@ class Soak {
         operations,
         events: events.length,
         violations: this.#violations,
+        checked,
         seconds,
         elections: await countElections(logs),
-        snapshots: this.#tally.snapshots,
+        snapshots: (this.#onlooker?.tally ?? new Tally()).snapshots,
+        memberChanges: this.#onlooker?.administered ?? {},
         longestUnavailabilityMillis: longestUnavailability(operations),
         early: signal.aborted && seconds < options.minutes * 60,
         directory: this.#directory,
@@ -193,33 +193,48 @@ class Soak {
     for (const own of this.#counts.values())
       for (const [name, count] of Object.entries(own)) counts[name] = (counts[name] ?? 0) + count
     const seconds = (performance.now() - began) / 1000
-    this.#init.onProgress({ seconds, faults: this.#faults, counts, leader: this.#tally.leader })
+    this.#init.onProgress({ seconds, faults: this.#faults, counts, leader: this.#onlooker?.tally.leader })
   }
 
   async #start(): Promise<void> {
-    const { nodes, workers, seed } = this.#init.options
+    const { options } = this.#init
+    const { nodes, workers, seed } = options
     await this.#network.build()
     const names = Array.from({ length: nodes }, (_, at) => `n${at + 1}`)
-    const cluster = await makeCluster({
+    const cluster = await Cluster.make({
       names,
       network: this.#network,
       disks: this.#place.disks,
+      leases: options.leases,
       directory: this.#directory,
       ledger: this.#ledger,
       failed: this.#failed,
     })
     this.#cluster = cluster
     for (const node of cluster.nodes) node.start()
-    const { endpoints } = cluster
+    const endpoints = cluster.nodes.map((node) => cluster.endpointOf(node))
     const files = { file: this.#file('observer.ndjson'), events: this.#file('events.ndjson') }
-    await this.#startObserver({ endpoints, cluster: clusterName, ...files })
-    if ((await this.#probe()) === undefined) throw new Error(`the cluster did not come up; see ${this.#directory}`)
+    const observer = this.#child('observer', 'observer.ts', this.#network.observer, {
+      endpoints,
+      cluster: clusterName,
+      ...files,
+    } satisfies ObserverInit)
+    const onlooker = new Onlooker(observer, options.boundMillis, (name, text) => this.#violation(name, text))
+    this.#onlooker = onlooker
+    await onlooker.ready()
+    if ((await onlooker.probe()) === undefined) throw new Error(`the cluster did not come up; see ${this.#directory}`)
     const began = micros()
     const each = [Math.ceil(workers / 2), Math.floor(workers / 2)].filter((count) => count > 0)
     for (const [at, count] of each.entries()) {
       const name = `c${at + 1}`
       const file = this.#file(`${name}.ndjson`)
-      const shape = { clients: Math.min(2, count), workers: count, keys: 6, generationMillis: 6000 }
+      const shape = {
+        clients: Math.min(2, count),
+        workers: count,
+        keys: 6,
+        generationMillis: 6000,
+        leases: options.leases,
+      }
       this.#startClients({ name, endpoints, cluster: clusterName, ...shape, seed: seed + 1000 * (at + 1), began, file })
     }
     await Promise.all(this.#clients.map((clients) => clients.next('progress', 30_000)))
@@ -228,17 +243,6 @@ class Soak {
   #child(name: string, script: string, within: readonly string[], init: object) {
     const command = [...within, ...nodeCommand, join(import.meta.dirname, script), JSON.stringify(init)]
     return startChild(command, this.#file(`${name}.log`), this.#ledger, true)
-  }
-
-  async #startObserver(init: ObserverInit): Promise<void> {
-    const child = this.#child('observer', 'observer.ts', this.#network.observer, init)
-    const observer = new Talker<ToObserver, FromObserver>('the observer', child, this.#failed)
-    this.#observer = observer
-    observer.on((message) => {
-      if (message.type === 'seen') this.#tally.see(message.nodes)
-      if (message.type === 'violation') this.#violation('watch', message.text)
-    })
-    await observer.next('ready', 60_000)
   }
 
   #startClients(init: ClientsInit): void {
@@ -250,12 +254,13 @@ class Soak {
     })
   }
 
-  #nemesis(): Promise<readonly Round[]> {
+  async #nemesis(): Promise<readonly Round[]> {
+    const members = await this.#hands()
     const { options, signal, onFault } = this.#init
     const nodes = this.#cluster?.nodes ?? []
-    const leader = () => nodes.find(({ name }) => name === this.#tally.leader)
+    const leader = () => nodes.find(({ member }) => member.name === this.#onlooker?.tally.leader)
     return new Nemesis({
-      arena: { nodes, network: this.#network, leader },
+      arena: { nodes, network: this.#network, leader, ...(members === undefined ? {} : { members }) },
       seed: options.seed,
       kinds: options.faults,
       forMillis: options.minutes * 60_000,
@@ -268,8 +273,22 @@ class Soak {
     }).run()
   }
 
+  /** For faults that change the members; undefined if this cluster cannot. */
+  async #hands(): Promise<MembershipHands | undefined> {
+    const [onlooker, cluster] = [this.#onlooker, this.#cluster]
+    if (onlooker === undefined || cluster === undefined) return undefined
+    if ((await onlooker.administer({ type: 'members' })).members === undefined) return undefined
+    return {
+      administer: (action) => onlooker.administer(action),
+      rebirth: (node) => cluster.rebirth(node),
+      endpointOf: (node) => cluster.endpointOf(node),
+      replacing: new Set(),
+      failed: (text) => this.#violation('membership', text),
+    }
+  }
+
   async #recovered(): Promise<number | undefined> {
-    const millis = await this.#probe()
+    const millis = await this.#onlooker?.probe()
     if (millis === undefined) {
       const bound = this.#init.options.boundMillis / 1000
       this.#violation('recovery', `everything is healed, yet no write was acknowledged within ${bound} s`)
@@ -277,37 +296,11 @@ class Soak {
     return millis
   }
 
-  /** Milliseconds until a write was acknowledged; undefined if none was within the bound. */
-  async #probe(): Promise<number | undefined> {
-    const observer = this.#observer
-    if (observer === undefined) return undefined
-    const withinMillis = this.#init.options.boundMillis
-    this.#probes += 1
-    const answer = observer.next('probed', withinMillis + 10_000)
-    observer.tell({ type: 'probe', id: this.#probes, withinMillis })
-    const { ok, millis } = await answer
-    return ok ? millis : undefined
-  }
-
   async #stop(clients: Talker<ToClients, FromClients>): Promise<void> {
     clients.leaving()
     const done = clients.next('done', 30_000)
     clients.tell({ type: 'stop' })
     await done.catch((error: unknown) => this.#failed(String(error)))
-  }
-
-  async #final(): Promise<FinalState | undefined> {
-    const observer = this.#observer
-    if (observer === undefined) return undefined
-    const answer = observer.next('final', 4 * settleMillis)
-    observer.tell({ type: 'final', withinMillis: settleMillis })
-    const { state, error } = await answer
-    if (state === undefined) this.#violation('convergence', error ?? 'no answer')
-    observer.leaving()
-    const stopped = observer.next('stopped', 30_000)
-    observer.tell({ type: 'stop' })
-    await stopped
-    return state
   }
 
   async #operations(): Promise<Operation[]> {
@@ -319,7 +312,7 @@ class Soak {
   /** Ends every process; what they have written stays. */
   async retire(): Promise<void> {
     this.#network.leaving()
-    this.#observer?.leaving()
+    this.#onlooker?.leaving()
     for (const clients of this.#clients) clients.leaving()
     await Promise.all(this.#cluster?.nodes.map((node) => node.retire()) ?? [])
     await sleep(0)
