@@ -192,10 +192,15 @@ export class Servers {
 
   /** Starts a server anew from what is on its disk. */
   restart(n: number): Server {
+    return this.replace(n, {})
+  }
+
+  /** The same, of another make. */
+  replace(n: number, make: Make): Server {
     const { id, disk, now } = this.at(n)
-    const founders = this.founders
     const out = (flying: Flying) => this.flying.push(flying)
-    const server = new Server(id, founders, out, disk, this.#limits, n + 100, { ...this.#make, now })
+    const made = { ...this.#make, now, ...make }
+    const server = new Server(id, this.founders, out, disk, this.#limits, n + 100, made)
     this.all.set(id, server)
     return server
   }

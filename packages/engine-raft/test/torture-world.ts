@@ -1,266 +1,32 @@
 import {
-  concatChunks,
-  type Decided,
-  type Effects,
-  type EngineLimits,
-  type Input,
-  type JournalOp,
   type Membership,
-  type Monotonic,
+  type MembershipChange,
   type NodeId,
   nodeId,
   type Position,
   type Random,
-  type RequestId,
-  type Send,
   type SnapshotId,
   seededRandom,
 } from '@conclave/interface'
-import { RaftEngine } from '../src/engine.ts'
-import { Disk, timing } from './servers.ts'
-
-/** Small, so that windows fill, tails are evicted, and peers need snapshots all the time. */
-export const tight: EngineLimits = { messageBytes: 500, inflightBytes: 700, undecidedBytes: 2_000, tailBytes: 600 }
-
-/** What holds for any run of any consensus engine; it throws at the first thing that does not. */
-export class Invariants {
-  /** What was ever decided at a position, anywhere. */
-  readonly truth: string[] = []
-  restored = 0
-  readonly #epochs: bigint[] = []
-  readonly #leaders = new Map<bigint, NodeId>()
-  readonly #decidedBatches = new Set<string>()
-  readonly #refused = new Set<string>()
-
-  get decided(): number {
-    return Math.max(0, this.truth.length - 1)
-  }
-
-  leads(id: NodeId, epoch: bigint): void {
-    const other = this.#leaders.get(epoch) ?? id
-    check(other === id, `${id} and ${other} both lead in term ${epoch}`)
-    this.#leaders.set(epoch, id)
-  }
-
-  decide(id: NodeId, decided: Decided): void {
-    const { position, epoch } = decided
-    const is = `${epoch} ${decided.type} ${decided.type === 'batch' ? text(decided.batch) : ''}`
-    const was = this.truth[position]
-    check(was === undefined || was === is, `${position} was decided as "${was}", and as "${is}" at ${id}`)
-    check(was !== undefined || position === this.decided + 1, `${id} decides ${position}, after ${this.decided}`)
-    check(epoch >= (this.#epochs[position - 1] ?? 0n), `the epoch falls at ${position}`)
-    this.truth[position] = is
-    this.#epochs[position] = epoch
-    if (decided.type !== 'batch') return
-    check(!this.#refused.has(text(decided.batch)), `"${text(decided.batch)}" was refused, and is decided`)
-    this.#decidedBatches.add(text(decided.batch))
-  }
-
-  settledDecided(batch: string, position: number): void {
-    check(
-      this.truth[position]?.endsWith(` batch ${batch}`) === true,
-      `"${batch}" is not what is decided at ${position}`,
-    )
-  }
-
-  refuse(batch: string): void {
-    check(!this.#decidedBatches.has(batch), `"${batch}" is decided, and refused`)
-    this.#refused.add(batch)
-  }
-
-  refused(batch: string): boolean {
-    return this.#refused.has(batch)
-  }
-
-  restore(id: NodeId, position: number, epoch: bigint): void {
-    this.restored++
-    check(this.#epochs[position] === epoch, `${id} restores ${position} of term ${epoch}, which was never decided`)
-  }
-}
-
-export class Violation extends Error {
-  override readonly name = 'Violation'
-}
-const check = (holds: boolean, message: string): void => {
-  if (!holds) throw new Violation(message)
-}
-const decoder = new TextDecoder()
-const text = (bytes: Uint8Array): string => decoder.decode(bytes)
-
-export interface Packet {
-  readonly from: NodeId
-  readonly to: NodeId
-  readonly bytes: Uint8Array
-}
-
-/** One transfer of a snapshot body; it ends for its sender in exactly one `snapshotSent`. */
-export interface Transfer {
-  readonly from: NodeId
-  readonly to: NodeId
-  readonly id: SnapshotId
-  readonly header: Uint8Array
-  state: 'asked' | 'offered' | 'accepted' | 'received' | 'failed'
-}
-
-/** What `Host` may cheat about, to see that the invariants notice. */
-export type Cheat = 'none' | 'messages leave before their writes are durable' | 'a crash takes the end of the log'
-
-/** A server with its disk: writes become durable later and one by one, messages wait for them, a crash loses the rest. */
-export class Host {
-  readonly id: NodeId
-  readonly disk = new Disk()
-  up = true
-  readonly out: Packet[] = []
-  readonly asked: Transfer[] = []
-  readonly answers: { readonly from: NodeId; readonly accept: boolean }[] = []
-  wantsCapture = false
-  captures: { readonly id: SnapshotId; readonly position: Position }[] = []
-  unsynced: { id: number; ops: readonly JournalOp[] }[] = []
-  /** The position that is decided here and applied. */
-  applied = 0
-  #engine: RaftEngine
-  #waiting: { after: number; send: Send }[] = []
-  #written = 0
-  #proposed = new Map<number, string>()
-  #reads = new Map<number, number>()
-  #nextRequest = 1
-  #incarnation = 0
-  readonly #world: {
-    readonly founders: Membership
-    readonly seed: number
-    readonly invariants: Invariants
-    readonly cheat: Cheat
-  }
-
-  constructor(id: NodeId, world: { founders: Membership; seed: number; invariants: Invariants; cheat: Cheat }) {
-    this.id = id
-    this.#world = world
-    this.#engine = this.#start()
-    this.turn()
-  }
-
-  get status() {
-    return this.#engine.status()
-  }
-
-  #start(): RaftEngine {
-    const { founders, seed } = this.#world
-    this.applied = this.disk.snapshot?.position ?? 0
-    const random = seededRandom(seed * 1_000 + this.#incarnation++ * 10 + Number(this.id.slice(1)))
-    return new RaftEngine({ self: this.id, founders, recovered: this.disk.state(), timing, random, limits: tight })
-  }
-
-  crash(): void {
-    this.up = false
-    this.unsynced = []
-    this.#waiting = []
-    this.out.length = 0
-    this.asked.length = 0
-    this.answers.length = 0
-    this.captures = []
-    this.wantsCapture = false
-    this.#written = 0
-    this.#proposed.clear()
-    this.#reads.clear()
-    if (this.#world.cheat === 'a crash takes the end of the log')
-      for (const at of [...this.disk.slots.keys()].sort((a, b) => b - a).slice(0, 3)) this.disk.slots.delete(at)
-  }
-
-  restart(): void {
-    this.up = true
-    this.#engine = this.#start()
-    this.turn()
-  }
-
-  propose(batch: string): void {
-    const id = this.#nextRequest++
-    this.#proposed.set(id, batch)
-    this.turn({ type: 'propose', id: id as RequestId, batch: new TextEncoder().encode(batch) })
-  }
-
-  read(): void {
-    const id = this.#nextRequest++
-    this.#reads.set(id, this.#world.invariants.decided)
-    this.turn({ type: 'read', id: id as RequestId, level: 'linearizable' })
-  }
-
-  turn(...inputs: Input[]): void {
-    for (const input of inputs) this.#engine.step(input, 0 as Monotonic)
-    this.#take(this.#engine.drain())
-    const { leading, epoch } = this.status
-    if (leading) this.#world.invariants.leads(this.id, epoch)
-  }
-
-  #take(effects: Effects): void {
-    if (effects.write !== undefined) {
-      check(effects.write.id === this.#written + 1, `write ${effects.write.id} after ${this.#written}`)
-      this.#written = effects.write.id
-      this.unsynced.push(effects.write)
-    }
-    for (const send of effects.send) {
-      const now = send.early === true || this.unsynced.length === 0
-      if (now || this.#world.cheat === 'messages leave before their writes are durable') this.#emit(send)
-      else this.#waiting.push({ after: this.#written, send })
-    }
-    if (effects.restore !== undefined) this.#restore(effects.restore.position, effects.restore.epoch)
-    for (const decided of effects.decide) {
-      check(decided.position === this.applied + 1, `${this.id} decides ${decided.position} after ${this.applied}`)
-      this.applied = decided.position
-      this.#world.invariants.decide(this.id, decided)
-    }
-    for (const { id, outcome } of effects.settle) this.#settle(id, outcome)
-    for (const transfer of effects.sendSnapshot ?? []) this.asked.push({ from: this.id, ...transfer, state: 'asked' })
-    this.answers.push(...(effects.answerSnapshot ?? []))
-    if (effects.capture === true) this.wantsCapture = true
-  }
-
-  #restore(position: number, epoch: bigint): void {
-    check(position > this.applied, `${this.id} restores ${position} after ${this.applied}`)
-    this.#world.invariants.restore(this.id, position, epoch)
-    this.applied = position
-  }
-
-  #settle(id: number, outcome: NonNullable<Effects['settle'][number]>['outcome']): void {
-    const { invariants } = this.#world
-    const batch = this.#proposed.get(id)
-    const floor = this.#reads.get(id)
-    check(batch !== undefined || floor !== undefined, `${id} is settled twice at ${this.id}`)
-    this.#proposed.delete(id)
-    this.#reads.delete(id)
-    if (batch !== undefined && outcome.type === 'decided') invariants.settledDecided(batch, outcome.position)
-    else if (batch !== undefined && outcome.type === 'refused') invariants.refuse(batch)
-    else if (outcome.type === 'readAt')
-      check(outcome.position >= (floor ?? Number.POSITIVE_INFINITY), `a read at ${outcome.position} misses ${floor}`)
-  }
-
-  /** Makes the oldest `count` writes durable, and lets go what waited for them. */
-  sync(count = this.unsynced.length): void {
-    const writes = this.unsynced.splice(0, count)
-    const last = writes.at(-1)
-    if (last === undefined) return
-    for (const { ops } of writes) this.disk.apply(ops)
-    const ready = this.#waiting.filter(({ after }) => after <= last.id)
-    this.#waiting = this.#waiting.filter(({ after }) => after > last.id)
-    for (const { send } of ready) this.#emit(send)
-    this.turn({ type: 'persisted', write: last.id as never })
-  }
-
-  #emit({ to, message }: Send): void {
-    check(concatChunks(message).length <= tight.messageBytes, 'a message is larger than the limit')
-    this.out.push({ from: this.id, to, bytes: concatChunks(message).slice() })
-  }
-}
+import { check, Invariants } from './invariants.ts'
+import { type Cheat, Host, type Packet, type Transfer } from './torture-host.ts'
 
 export interface WorldInit {
   readonly seed: number
   readonly servers: number
   readonly cheat?: Cheat
+  /** Members come and go, if every server knows how. */
+  readonly changing?: boolean
+  /** Lease reads are on. */
+  readonly leases?: boolean
+  /** Every second server is of the release before. */
+  readonly mixed?: boolean
 }
 
 /** Servers, what is on its way between them, and a seeded hand that does everything that may happen to them. */
 export class World {
   readonly hosts: Host[]
-  readonly invariants = new Invariants()
+  readonly invariants: Invariants
   packets: Packet[] = []
   transfers: Transfer[] = []
   /** Which side of the partition each server is on. */
@@ -268,17 +34,41 @@ export class World {
   readonly #random: Random
   /** In every second world servers crash far more often, and are back sooner. */
   readonly #wild: boolean
+  #healsAt = Number.POSITIVE_INFINITY
+  /** Servers that get no tick until then. */
+  #hangs = new Map<NodeId, number>()
+  readonly #founders: Membership
+  readonly #init: WorldInit
+  /** Milliseconds since the beginning. */
+  #time = 0
+  /** Who may still join. */
+  #strangers: NodeId[]
+  #named = 0
   #batch = 0
   #staged = 0
   /** Everything that was done, mixed into one number: the same for the same seed. */
   fingerprint = 0
 
-  constructor({ seed, servers, cheat = 'none' }: WorldInit) {
+  constructor(init: WorldInit) {
+    const { seed, servers } = init
+    this.#init = init
     this.#random = seededRandom(seed)
     this.#wild = seed % 2 === 0
     const ids = Array.from({ length: servers }, (_, i) => nodeId(`n${i + 1}`))
-    const founders: Membership = { members: ids.map((id) => ({ id, name: id, addresses: [], role: 'voter' })) }
-    this.hosts = ids.map((id) => new Host(id, { founders, seed, invariants: this.invariants, cheat }))
+    this.#founders = { members: ids.map((id) => ({ id, name: id, addresses: [], role: 'voter' })) }
+    this.invariants = new Invariants(this.#founders)
+    this.hosts = ids.map((id) => this.#host(id))
+    this.#strangers = init.changing ? [1, 2, 3, 4, 5].map((n) => nodeId(`n${servers + n}`)) : []
+  }
+
+  /** Clocks begin anywhere, and any two run at the same rate within a tenth. */
+  #host(id: NodeId): Host {
+    const { seed, cheat = 'none', leases = false, mixed = false } = this.#init
+    const spread = cheat === 'clocks run at very different rates' ? 1.5 : 0.1
+    const [start, rate] = [this.#below(1_000), 1 + (this.#random.next() - 0.5) * spread]
+    const version = mixed && Number(id.slice(1)) % 2 === 0 ? 1 : 2
+    const now = () => start + this.#time * rate
+    return new Host({ id, founders: this.#founders, seed, invariants: this.invariants, cheat, leases, version, now })
   }
 
   #below(n: number): number {
@@ -299,6 +89,8 @@ export class World {
     const dice = this.#below(1_000)
     const host = this.#any(this.hosts)
     if (host === undefined) return
+    this.#time += 10 / (this.hosts.length * 4) // about as fast as ticks come
+    if (this.#healsAt < this.#time) this.#side.clear()
     if (dice < 460) this.#deliver()
     else if (!host.up) dice > (this.#wild ? 700 : 900) && host.restart()
     else this.#befall(host, dice)
@@ -307,13 +99,15 @@ export class World {
   }
 
   #befall(host: Host, dice: number): void {
-    if (dice < 700) host.turn({ type: 'tick' })
+    if (dice < 700) this.#tick(host)
     else if (dice < 800) host.sync(1 + this.#below(3))
     else if (dice < 860) this.#propose()
-    else if (dice < 880) (this.hosts.find(({ up, status }) => up && status.leading) ?? host).read()
-    else if (dice < 930) this.#moveTransfer()
-    else if (dice < 955) this.#capture(host)
-    else if (dice < 975) this.#peerEvent(host)
+    else if (dice < 870) (this.#leading() ?? host).read('linearizable')
+    else if (dice < 880) this.#readEverywhere()
+    else if (dice < 920) this.#moveTransfer()
+    else if (dice < 945) this.#capture(host)
+    else if (dice < 960) this.#peerEvent(host)
+    else if (dice < 979) this.#govern(host)
     else if (dice < 983) host.turn({ type: 'disk', state: this.#any(['ok', 'ok', 'slow', 'full']) ?? 'ok' })
     else if (dice < 985) this.#partition()
     else if (dice < 987) this.#crash(host)
@@ -322,9 +116,37 @@ export class World {
     else this.tickAll(3)
   }
 
+  #leading(): Host | undefined {
+    return this.#any(this.hosts.filter(({ up, status }) => up && status.leading))
+  }
+
+  /** Also at those who only believe that they lead. */
+  #readEverywhere(): void {
+    for (const host of this.hosts) if (host.up && host.status.leading) host.read('lease')
+  }
+
+  /** Members come and go, and leadership is handed over. */
+  #govern(host: Host): void {
+    const leader = this.#leading() ?? host
+    if (this.#below(3) === 0) leader.turn({ type: 'transfer', to: host.id })
+    else if (this.#init.changing && this.#below(3) > 0) leader.reconfigure(this.#change(host))
+    this.#collect(leader)
+  }
+
+  #change(host: Host): MembershipChange {
+    const dice = this.#below(10)
+    const name = `m${this.#named++}`
+    if (dice < 2) return { type: 'remove', id: host.id }
+    if (dice < 3) return { type: 'promote', id: host.id }
+    if (dice < 5) return { type: 'update', member: { id: host.id, name, addresses: [] } }
+    const id = this.#below(3) > 0 ? (this.#strangers.shift() ?? host.id) : host.id
+    if (this.host(id) === undefined) this.hosts.push(this.#host(id))
+    return { type: 'add', member: { id, name, addresses: [] }, role: dice < 8 ? 'voter' : 'learner' }
+  }
+
   #propose(): void {
-    const leading = this.hosts.filter(({ up, status }) => up && status.leading)
-    const host = this.#any(leading.length > 0 && this.#below(10) > 0 ? leading : this.hosts.filter(({ up }) => up))
+    const leader = this.#below(10) > 0 ? this.#leading() : undefined
+    const host = leader ?? this.#any(this.hosts.filter(({ up }) => up))
     host?.propose(`${this.#batch++}:${'x'.repeat(this.#below(this.#below(20) === 0 ? 500 : 150))}`)
   }
 
@@ -373,7 +195,14 @@ export class World {
   }
 
   #partition(): void {
-    for (const { id } of this.hosts) this.#side.set(id, this.#below(3) === 0 ? 1 : 0)
+    const leader = this.#below(3) === 0 ? this.#leading() : undefined
+    this.#healsAt = this.#time + this.#below(1_500)
+    for (const { id } of this.hosts) this.#side.set(id, leader === undefined && this.#below(3) === 0 ? 1 : 0)
+    if (leader === undefined) return
+    // The leader alone is cut off, and the others are told so; it may hang meanwhile, with all that it believes.
+    this.#side.set(leader.id, 1)
+    if (this.#below(2) === 0) this.#hangs.set(leader.id, this.#time + 10 * this.#below(100))
+    for (const { id } of this.hosts) if (id !== leader.id && this.#below(4) > 0) this.#tell(id, leader.id, 'down')
   }
 
   #crash(host: Host): void {
@@ -423,18 +252,25 @@ export class World {
     if (receiver?.up === true) this.#collect(receiver)
   }
 
+  #tick(host: Host): void {
+    if ((this.#hangs.get(host.id) ?? 0) <= this.#time) host.turn({ type: 'tick' })
+  }
+
   tickAll(times: number): void {
-    for (let i = 0; i < times; i++)
+    for (let i = 0; i < times; i++) {
+      this.#time += 10
       for (const host of this.hosts) {
         if (!host.up) continue
-        host.turn({ type: 'tick' })
+        this.#tick(host)
         this.#collect(host)
       }
+    }
   }
 
   /** From here on nothing goes wrong any more. */
   heal(): void {
     this.#side.clear()
+    this.#hangs.clear()
     for (const host of this.hosts) {
       if (!host.up) host.restart()
       host.turn({ type: 'disk', state: 'ok' })
@@ -465,12 +301,15 @@ export class World {
     return messages
   }
 
-  /** Whether one leads, and all have decided the same. */
+  /** Whether one leads, and all members have decided the same, and agree who they are. */
   get agreed(): boolean {
-    const leading = this.hosts.filter(({ status }) => status.leading)
+    const { decided, membership } = this.invariants
+    const members = this.hosts.filter(({ isMember }) => isMember)
     return (
-      leading.length === 1 &&
-      this.hosts.every(({ status, applied }) => applied === this.invariants.decided && status.last === applied)
+      this.hosts.filter(({ status }) => status.leading).length === 1 &&
+      membership.outgoing === undefined &&
+      membership.members.every(({ promote }) => promote === undefined) &&
+      members.every(({ status, applied }) => applied === decided && status.last === applied)
     )
   }
 

@@ -1,8 +1,10 @@
 /** Everything that a network, a disk and a crash may do, in random order: Raft's safety holds at every step, and its liveness when it is over. */
 import { describe, expect, it } from 'vitest'
-import { type Cheat, Violation, World, type WorldInit } from './torture-world.ts'
+import { Violation } from './invariants.ts'
+import type { Cheat } from './torture-host.ts'
+import { World, type WorldInit } from './torture-world.ts'
 
-const steps = 4_000
+const steps = 8_000
 const seeds = 100
 /** Ticks of a healthy cluster within which it must have agreed: several election time-outs, and a snapshot. */
 const calmTicks = 600
@@ -36,24 +38,40 @@ const torture = (init: WorldInit): World => {
 }
 
 describe('torture', () => {
+  const many = (init: Omit<WorldInit, 'seed'>) => {
+    const sum = { decided: 0, restored: 0, leaseReads: 0, changes: 0, promotions: 0, removals: 0 }
+    for (let seed = 1; seed <= seeds; seed++) {
+      try {
+        const { invariants } = torture({ seed, ...init })
+        const { decided, restored, done } = invariants
+        for (const [key, value] of Object.entries({ decided, restored, ...done })) sum[key as keyof typeof sum] += value
+      } catch (error) {
+        throw new Error(`seed ${seed} with ${JSON.stringify(init)}: ${String(error)}`, { cause: error })
+      }
+    }
+    // A storm in which nothing happens shows nothing.
+    expect(sum.decided).toBeGreaterThan(seeds * 40)
+    return sum
+  }
+
   for (const servers of [3, 5]) {
     it(`${servers} servers never disagree, and agree when the storm is over`, () => {
-      let decided = 0
-      let restored = 0
-      for (let seed = 1; seed <= seeds; seed++) {
-        try {
-          const { invariants } = torture({ seed, servers })
-          decided += invariants.decided
-          restored += invariants.restored
-        } catch (error) {
-          throw new Error(`seed ${seed} with ${servers} servers: ${String(error)}`, { cause: error })
-        }
-      }
-      // A storm in which nothing happens shows nothing.
-      expect(decided).toBeGreaterThan(seeds * 40)
-      expect(restored).toBeGreaterThan(seeds)
+      expect(many({ servers }).restored).toBeGreaterThan(seeds)
+    })
+
+    it(`${servers} servers whose members come and go, with lease reads`, () => {
+      const { leaseReads, changes, promotions, removals } = many({ servers, changing: true, leases: true })
+      expect(leaseReads).toBeGreaterThan(seeds)
+      expect(changes).toBeGreaterThan(seeds)
+      expect(promotions).toBeGreaterThan(seeds / 5)
+      expect(removals).toBeGreaterThan(seeds / 5)
     })
   }
+
+  it('servers of two releases run together', () => {
+    many({ servers: 3, mixed: true, leases: true })
+    many({ servers: 5, mixed: true, leases: true })
+  })
 
   it('the same seed gives the same run', () => {
     for (let seed = 1; seed <= 10; seed++) {
@@ -63,11 +81,15 @@ describe('torture', () => {
     }
   })
 
-  const cheats: Cheat[] = ['messages leave before their writes are durable', 'a crash takes the end of the log']
+  const cheats: Cheat[] = [
+    'messages leave before their writes are durable',
+    'a crash takes the end of the log',
+    'clocks run at very different rates',
+  ]
   for (const cheat of cheats) {
     it(`it notices when ${cheat}`, () => {
       const noticed = () => {
-        for (let seed = 1; seed <= 300; seed++) torture({ seed, servers: 3, cheat })
+        for (let seed = 1; seed <= 300; seed++) torture({ seed, servers: 3, cheat, leases: true })
       }
       expect(noticed).toThrow(Violation)
     })
