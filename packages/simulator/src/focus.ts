@@ -10,6 +10,8 @@ export interface Focus {
   readonly nodes: ReadonlySet<string>
   /** The positions that the violation names. */
   readonly positions: readonly Range[]
+  /** The violation is one that clients see: their calls are the story. */
+  readonly ofClients: boolean
   /** Time of the first event and of the violation, or of the last event. */
   readonly from: number
   readonly to: number
@@ -18,6 +20,8 @@ export interface Focus {
 /** What a picture of a trace is drawn from: what happened until the violation, and when. */
 export interface Story {
   readonly focus: Focus
+  /** What is not shown, but has led to how things stood at first. */
+  readonly before: readonly TraceEvent[]
   readonly events: readonly TraceEvent[]
 }
 
@@ -27,12 +31,15 @@ export const storyOf = (trace: Trace, around = Number.POSITIVE_INFINITY): Story 
   const until = end === -1 ? trace.events : trace.events.slice(0, end + 1)
   const violation = until.findLast((event) => event.type === 'violation')
   const to = until.at(-1)?.at ?? 0
-  const events = until.filter((event) => event.at >= to - around)
+  const first = until.findIndex((event) => event.at >= to - around)
+  const events = until.slice(Math.max(0, first))
   return {
+    before: until.slice(0, Math.max(0, first)),
     focus: {
       violation,
       nodes: new Set(violation === undefined || violation.nodes.length === 0 ? trace.nodes : violation.nodes),
       positions: violation === undefined ? [] : positionsNamed(violation.what),
+      ofClients: violation !== undefined && /lineari[sz]|acknowledg|session|client/i.test(violation.invariant),
       from: events[0]?.at ?? 0,
       to,
     },
@@ -97,7 +104,7 @@ const kindWeight = (event: TraceEvent, focus: Focus): number => {
       return messageWeight(event.what, focus)
     case 'invoked':
     case 'returned':
-      return 25
+      return focus.ofClients ? 50 : 12
     case 'marked':
       return 20
     case 'durable':
@@ -112,4 +119,32 @@ export const weightOf = (event: TraceEvent, focus: Focus): number => {
   const nodes = nodesOf(event)
   const foreign = nodes.length > 0 && !nodes.some((node) => focus.nodes.has(node))
   return kindWeight(event, focus) + recent - (foreign ? 15 : 0)
+}
+
+/** What has less weight is scenery: no kind of it may take more than a quarter of the room. */
+const scenery = 50
+
+/**
+ * Which of `items` to show if there is room for `most`: those that weigh most, among equals the later ones. Indexes, ascending.
+ *
+ * @param items in the order of time; `kind` is what they are, in any words.
+ */
+export const heaviest = (
+  items: readonly { readonly weight: number; readonly kind: unknown }[],
+  most: number,
+): number[] => {
+  if (items.length <= most) return items.map((_, index) => index)
+  const ranked = items.map(({ weight, kind }, index) => ({ weight, kind, index }))
+  ranked.sort((a, b) => b.weight - a.weight || b.index - a.index)
+  const share = Math.max(1, Math.ceil(most / 4))
+  const taken = new Map<unknown, number>()
+  const chosen: number[] = []
+  for (const { weight, kind, index } of ranked) {
+    if (chosen.length === most) break
+    const before = taken.get(kind) ?? 0
+    if (weight < scenery && before >= share) continue
+    taken.set(kind, before + 1)
+    chosen.push(index)
+  }
+  return chosen.sort((a, b) => a - b)
 }

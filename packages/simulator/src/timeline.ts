@@ -19,6 +19,8 @@ const timeWidth = 9
 const leastColumn = 14
 /** A cell is wrapped into so many lines at most; the last one ends in an ellipsis if there was more. */
 const mostCellLines = 3
+/** Lines that the words of a violation may have. */
+const mostParagraphs = 40
 /** Fewer events left out at one place are only in the sum at the end. */
 const leastGap = 10
 
@@ -137,11 +139,11 @@ class Sheet {
 
 const violationLines = (violation: Violation, width: number, paint: Paint): string[] => {
   const nodes = violation.nodes.length > 0 ? ` (${violation.nodes.map(plain).join(', ')})` : ''
-  const sentence = `${plain(violation.what)}${nodes}`
+  const paragraphs = `${violation.what}${nodes}`.split('\n').slice(0, mostParagraphs)
   return [
     '',
     paint('violation', `violated at ${millis(violation.at)} ms: ${plain(violation.invariant)}`),
-    ...wrap(sentence, width - 2).map((line) => paint('violation', `  ${line}`)),
+    ...paragraphs.flatMap((line) => wrap(plain(line), width - 2)).map((line) => paint('violation', `  ${line}`)),
   ]
 }
 

@@ -10,7 +10,7 @@ test('the story of figure 8 is told in order, and ends with the violation', () =
   const story = [
     'candidate, epoch 2',
     'leader, epoch 2',
-    '24 heartbeats to n2',
+    '24 heartbeats',
     'c1: put x=1',
     'fault 3 begins: crash n1 (power)',
     'crashes: power',

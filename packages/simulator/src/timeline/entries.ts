@@ -1,5 +1,5 @@
 /** What every event of a trace is in the words of a timeline, and in whose column. */
-import { type Focus, weightOf } from '../focus.ts'
+import { type Focus, heaviest, weightOf } from '../focus.ts'
 import type { TraceEvent } from '../trace.ts'
 import { counted, isRoutine, plain } from '../words.ts'
 
@@ -16,13 +16,14 @@ export interface Entry {
   readonly text: string
   readonly style: Style
   readonly weight: number
+  readonly kind: TraceEvent['type'] | 'idle'
 }
 
 /** Slots in a row that a node appends or decides in one instant are told together. */
 interface Run {
   readonly at: number
   readonly node: string
-  readonly verb: string
+  readonly kind: 'appended' | 'decided'
   readonly first: number
   last: number
   /** What they are, each told once. */
@@ -48,7 +49,7 @@ const lifeText = (event: Life): string =>
 const faultText = (event: TraceEvent & { readonly type: 'fault' }): string =>
   `fault ${event.id} ${event.ends ? 'ends' : 'begins'}: ${plain(event.what)}`
 
-type Told = Omit<Entry, 'at' | 'weight'>
+type Told = Omit<Entry, 'at' | 'weight' | 'kind'>
 
 /** Undefined: told elsewhere, or not at all. */
 const told = (event: TraceEvent): Told | undefined => {
@@ -113,12 +114,13 @@ class Collector {
     }
     if (event.type === 'sent') return
     this.flushIdle()
-    if (event.type === 'appended') this.#slot(event, 'appends', event.slot)
-    else if (event.type === 'decided') this.#slot(event, 'decides', event.position)
+    if (event.type === 'appended') this.#slot(event, event.slot)
+    else if (event.type === 'decided') this.#slot(event, event.position)
     else {
       this.flushRun()
       const entry = told(event)
-      if (entry !== undefined) this.entries.push({ at: event.at, weight: weightOf(event, this.#focus), ...entry })
+      if (entry !== undefined)
+        this.entries.push({ at: event.at, weight: weightOf(event, this.#focus), kind: event.type, ...entry })
     }
   }
 
@@ -130,19 +132,19 @@ class Collector {
     this.#idle.set(from, idle)
   }
 
-  #slot(event: TraceEvent & { readonly type: 'appended' | 'decided' }, verb: string, slot: number): void {
-    const { at, node } = event
+  #slot(event: TraceEvent & { readonly type: 'appended' | 'decided' }, slot: number): void {
+    const { at, node, type: kind } = event
     const what = plain(event.what)
     const run = this.#run
     const weight = weightOf(event, this.#focus)
-    if (run !== undefined && run.at === at && run.node === node && run.verb === verb && run.last + 1 === slot) {
+    if (run !== undefined && run.at === at && run.node === node && run.kind === kind && run.last + 1 === slot) {
       run.last = slot
       run.weight = Math.max(run.weight, weight)
       run.whats.add(what)
       return
     }
     this.flushRun()
-    this.#run = { at, node, verb, first: slot, last: slot, whats: new Set([what]), weight }
+    this.#run = { at, node, kind, first: slot, last: slot, whats: new Set([what]), weight }
   }
 
   flushRun(): void {
@@ -150,8 +152,10 @@ class Collector {
     if (run === undefined) return
     this.#run = undefined
     const slots = run.first === run.last ? `${run.first}` : `${run.first}..${run.last}`
-    const text = `${run.verb} ${slots}: ${[...run.whats].join(', ')}`
-    this.entries.push({ at: run.at, column: run.node, text, style: 'plain', weight: run.weight })
+    const verb = run.kind === 'appended' ? 'appends' : 'decides'
+    const whats = [...run.whats].filter((what) => what !== '').join(', ')
+    const text = whats === '' ? `${verb} ${slots}` : `${verb} ${slots}: ${whats}`
+    this.entries.push({ at: run.at, column: run.node, text, style: 'plain', weight: run.weight, kind: run.kind })
   }
 
   flushIdle(): void {
@@ -159,7 +163,7 @@ class Collector {
       if (count < leastIdle) continue
       this.flushRun()
       const text = `${counted(count, 'heartbeat')} to ${[...to].join(', ')}`
-      this.entries.push({ at, column: from, text, style: 'dim', weight: 5 })
+      this.entries.push({ at, column: from, text, style: 'dim', weight: 5, kind: 'idle' })
     }
     this.#idle.clear()
   }
@@ -174,19 +178,13 @@ export const entriesOf = (events: readonly TraceEvent[], focus: Focus): Entry[] 
   return collector.entries
 }
 
-/** The `most` entries that weigh most (among equals the later ones), in their order, each with how many before it were left out. */
+/** The entries that matter most, in their order, each with how many before it were left out. */
 export const keep = (
   entries: readonly Entry[],
   most: number,
 ): { readonly entry: Entry; readonly skipped: number }[] => {
-  const ranked = entries.map(({ weight }, index) => ({ weight, index }))
-  ranked.sort((a, b) => b.weight - a.weight || b.index - a.index)
-  const kept = ranked
-    .slice(0, most)
-    .map(({ index }) => index)
-    .sort((a, b) => a - b)
   let next = 0
-  return kept.flatMap((index) => {
+  return heaviest(entries, most).flatMap((index) => {
     const entry = entries[index]
     const skipped = index - next
     next = index + 1
