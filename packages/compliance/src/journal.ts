@@ -20,7 +20,7 @@ export const journalCompliance = async (subject: JournalSubject): Promise<Suite>
   const seeds = seedsOf(subject)
   const store = await subject.store()
   await store.dispose?.()
-  return new Suite(`the journal ${subject.name}`, seeds, [
+  return new Suite(`the journal ${subject.name}`, subject, [
     ...contents(subject),
     ...bodies(subject),
     ...order(subject, store),

@@ -15,5 +15,5 @@ export { type ComplianceOptions, Suite, type SuiteTest, type TestRunner } from '
 export const machineCompliance = (subject: MachineSubject): Suite => {
   const seeds = seedsOf(subject)
   const cases = [...determinism, ...commands, ...snapshots].map((each) => each(subject, seeds))
-  return new Suite(`the machine ${subject.name}`, seeds, [...cases, ...feeds(subject, seeds)])
+  return new Suite(`the machine ${subject.name}`, subject, [...cases, ...feeds(subject, seeds)])
 }

@@ -1,17 +1,51 @@
-/** Milliseconds after which something that has to happen is given up: long, so that a busy machine is no failure. */
-const patienceMillis = 15_000
+import assert from 'node:assert/strict'
+import { AsyncLocalStorage } from 'node:async_hooks'
 
-/** @throws Error if `work` takes longer than anybody would wait. */
-export const within = async <T>(what: string, work: Promise<T>, millis = patienceMillis): Promise<T> => {
+/** Long, so that a busy machine is no failure. */
+export const defaultPatienceMillis = 15_000
+
+const patience = new AsyncLocalStorage<number>()
+
+/** Within `body`, what has to happen is given up after so many milliseconds. */
+export const withPatience = <T>(millis: number, body: () => T): T => patience.run(millis, body)
+
+/** What had to happen did not: the promise is broken by silence. */
+export class TookTooLong extends Error {
+  override readonly name = 'TookTooLong'
+}
+
+/** @throws TookTooLong if `work` takes longer than anybody would wait. */
+export const within = async <T>(what: string, work: Promise<T>): Promise<T> => {
+  const millis = patience.getStore() ?? defaultPatienceMillis
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: nothing happened within ${millis} ms`)), millis)
+    timer = setTimeout(() => reject(new TookTooLong(`${what}: nothing happened within ${millis} ms`)), millis)
   })
   try {
     return await Promise.race([work, late])
   } finally {
     clearTimeout(timer)
   }
+}
+
+/**
+ * Has to fail: as told by a class or a text, or, with a plain string, in any way; the string says what is wrong if it does not.
+ * @throws TookTooLong if it does neither: silence is no failure.
+ */
+export const rejects = async (
+  work: () => Promise<unknown>,
+  how?: RegExp | (abstract new (...given: never[]) => Error) | string,
+): Promise<void> => {
+  try {
+    await work()
+  } catch (thrown) {
+    if (thrown instanceof TookTooLong) throw thrown
+    if (how instanceof RegExp) assert.match(String(thrown), how)
+    else if (typeof how === 'function')
+      assert.ok(thrown instanceof how, `it failed with ${String(thrown)}, not with ${how.name}`)
+    return
+  }
+  assert.fail(typeof how === 'string' ? how : 'it was taken, and should have been refused')
 }
 
 /** Lets what is due in this turn of the event loop happen, and in some later ones. */

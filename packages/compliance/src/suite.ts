@@ -1,3 +1,5 @@
+import { defaultPatienceMillis, withPatience } from './patience.ts'
+
 /** One promise of a contract, and how to see that it is kept. */
 export interface SuiteTest {
   /** The sentence of the contract. */
@@ -24,6 +26,8 @@ export interface ComplianceOptions {
   readonly seeds?: number
   /** The first of them. Default 1. */
   readonly seed?: number
+  /** Milliseconds after which something that has to happen is given up. Default 15,000; give the runner's own time-out a minute. */
+  readonly patienceMillis?: number
 }
 
 export type Outcome = 'passed' | 'failed' | 'skipped' | 'not run'
@@ -48,13 +52,15 @@ export class Suite {
   readonly title: string
   readonly seeds: readonly number[]
   readonly tests: readonly SuiteTest[]
+  readonly #patienceMillis: number
   readonly #outcomes = new Map<string, Outcome>()
 
-  constructor(title: string, seeds: readonly number[], tests: readonly SuiteTest[]) {
+  constructor(title: string, options: ComplianceOptions, tests: readonly SuiteTest[]) {
     const names = new Set(tests.map(({ name }) => name))
     if (names.size !== tests.length) throw new Error(`two tests of "${title}" have one name`)
     this.title = title
-    this.seeds = seeds
+    this.seeds = seedsOf(options)
+    this.#patienceMillis = options.patienceMillis ?? defaultPatienceMillis
     this.tests = tests.map((test) => this.#observed(test))
   }
 
@@ -65,7 +71,7 @@ export class Suite {
       run: async () => {
         if (test.skipped !== undefined) return
         this.#outcomes.set(test.name, 'failed')
-        await test.run()
+        await withPatience(this.#patienceMillis, () => test.run())
         this.#outcomes.set(test.name, 'passed')
       },
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { ConclaveError, type JournalOp, type SnapshotId } from '@conclave/interface'
+import type { JournalOp, SnapshotId } from '@conclave/interface'
 import { sameBytes } from '../draw.ts'
-import { turns, within } from '../patience.ts'
+import { rejects, turns, within } from '../patience.ts'
 import type { SuiteTest } from '../suite.ts'
 import { bodyOf, bytes, chunksOf, compactTo, meta, named, Place, put, stage, truncateFrom, write } from './access.ts'
 import { describeState, JournalModel } from './model.ts'
@@ -104,7 +104,7 @@ export const contents = (subject: JournalSubject): readonly SuiteTest[] => [
       for (const ops of wrong) {
         // A refusal may be terminal: each has a journal of its own.
         const { journal } = await place.open()
-        await assert.rejects(async () => write(journal, ...ops), `${JSON.stringify(ops[0]).slice(0, 60)} was taken`)
+        await rejects(async () => write(journal, ...ops), `${JSON.stringify(ops[0]).slice(0, 60)} was taken`)
         assert.equal(describeState(await place.reopened()), 'snapshot body at 5, header 686561646572')
       }
     },
@@ -154,7 +154,7 @@ export const bodies = (subject: JournalSubject): readonly SuiteTest[] => [
     await stage(journal, 'one', 'body')
     const { journal: next, state } = await place.open()
     assert.equal(state.snapshot, undefined)
-    await assert.rejects(bodyOf(next, 'one'))
+    await rejects(() => bodyOf(next, 'one'))
     await stage(next, 'one', 'the id is free again')
   }),
   onPlace(subject, 'stage: an empty body is a body', async (place) => {
@@ -174,13 +174,13 @@ export const bodies = (subject: JournalSubject): readonly SuiteTest[] => [
         await write(journal, put(1, 'meanwhile'))
         throw new Error('the sender is gone')
       }
-      await assert.rejects(
-        within('stage', journal.stage(id('one'), broken(), new AbortController().signal)),
+      await rejects(
+        () => within('stage', journal.stage(id('one'), broken(), new AbortController().signal)),
         /the sender is gone/,
       )
-      await assert.rejects(bodyOf(journal, 'one'))
+      await rejects(() => bodyOf(journal, 'one'))
       await write(journal, put(2, 'afterwards'))
-      await assert.rejects(async () => write(journal, named('one', 1)), 'a body that was never staged was named')
+      await rejects(async () => write(journal, named('one', 1)), 'a body that was never staged was named')
       assert.equal((await place.reopened()).entries.length, 2)
     },
   ),
@@ -194,9 +194,9 @@ export const bodies = (subject: JournalSubject): readonly SuiteTest[] => [
       await turns()
       yield kib(1)
     }
-    await assert.rejects(within('stage', journal.stage(id('one'), slow(), giveUp.signal)))
-    await assert.rejects(bodyOf(journal, 'one'))
-    await assert.rejects(journal.stage(id('two'), chunksOf('late'), giveUp.signal))
+    await rejects(() => within('stage', journal.stage(id('one'), slow(), giveUp.signal)))
+    await rejects(() => bodyOf(journal, 'one'))
+    await rejects(() => journal.stage(id('two'), chunksOf('late'), giveUp.signal))
     await write(journal, put(1, 'afterwards'))
   }),
   onPlace(subject, 'discard: removes a staged body, and is harmless if there is none', async (place) => {
@@ -205,8 +205,8 @@ export const bodies = (subject: JournalSubject): readonly SuiteTest[] => [
     await journal.discard(id('one'))
     await journal.discard(id('one'))
     await journal.discard(id('never'))
-    await assert.rejects(bodyOf(journal, 'one'))
-    await assert.rejects(async () => write(journal, named('one', 1)), 'a discarded body was named')
+    await rejects(() => bodyOf(journal, 'one'))
+    await rejects(async () => write(journal, named('one', 1)), 'a discarded body was named')
   }),
   onPlace(subject, 'snapshot: the old body goes after the write that names the next', async (place) => {
     const { journal } = await place.open()
@@ -218,7 +218,7 @@ export const bodies = (subject: JournalSubject): readonly SuiteTest[] => [
     const { journal: next, state } = await place.open()
     assert.equal(state.snapshot?.id, 'new')
     assert.equal(Buffer.from(await bodyOf(next, 'new')).toString(), 'new state')
-    await assert.rejects(bodyOf(next, 'old'))
+    await rejects(() => bodyOf(next, 'old'))
   }),
   onPlace(
     subject,
@@ -241,6 +241,6 @@ export const bodies = (subject: JournalSubject): readonly SuiteTest[] => [
   ),
   onPlace(subject, 'readSnapshot: a body that is not there is an error, not an empty body', async (place) => {
     const { journal } = await place.open()
-    await assert.rejects(bodyOf(journal, 'nowhere'), ConclaveError)
+    await rejects(() => bodyOf(journal, 'nowhere'))
   }),
 ]

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { CorruptJournal, DataDirectoryInUse, type DiskState } from '@conclave/interface'
-import { Signal, turns, within } from '../patience.ts'
+import { rejects, Signal, turns, within } from '../patience.ts'
 import type { SuiteTest } from '../suite.ts'
 import { bodyOf, bytes, meta, named, type Place, put, stage, write } from './access.ts'
 import { type Body, onPlace } from './contents.ts'
@@ -79,8 +79,8 @@ export const order = (subject: JournalSubject, store: JournalStore): readonly Su
     const { journal } = await place.open()
     await write(journal, put(1, 'before'))
     place.store.failing?.begin()
-    await assert.rejects(write(journal, put(2, 'fails')), 'a write whose sync failed was told as done')
-    await assert.rejects(write(journal, put(3, 'after')), 'a write after a failed one was told as done')
+    await rejects(() => write(journal, put(2, 'fails')), 'a write whose sync failed was told as done')
+    await rejects(() => write(journal, put(3, 'after')), 'a write after a failed one was told as done')
     place.store.failing?.end()
     const { journal: next, state } = await place.open()
     assert.equal(state.entries[0]?.slot, 1, 'what was acknowledged before the failure is lost')
@@ -143,7 +143,7 @@ export const order = (subject: JournalSubject, store: JournalStore): readonly Su
     await write(journal, put(1, 'a'))
     await within('close', Promise.all([journal.close(), journal.close()]))
     await within('close', journal.close())
-    await assert.rejects(write(journal, put(2, 'late')), 'a closed journal told a write as done')
+    await rejects(() => write(journal, put(2, 'late')), 'a closed journal told a write as done')
     assert.equal((await place.reopened()).entries.length, 1)
   }),
   needing(
@@ -155,7 +155,7 @@ export const order = (subject: JournalSubject, store: JournalStore): readonly Su
       const { journal } = await place.open()
       await write(journal, put(1, 'a'))
       const rival = place.store.rival?.()
-      await assert.rejects(async () => rival?.open({ disk: () => {} }), DataDirectoryInUse)
+      await rejects(async () => rival?.open({ disk: () => {} }), DataDirectoryInUse)
       await rival?.close()
       await write(journal, put(2, 'b'))
       assert.equal((await place.reopened()).entries.length, 2)
@@ -167,7 +167,7 @@ export const order = (subject: JournalSubject, store: JournalStore): readonly Su
     for (let at = 2; at < 10; at++) await write(journal, put(at, `entry ${at}`), meta(`${at}`))
     await journal.close()
     await place.store.corrupt?.(bytes('this will be damaged'))
-    await assert.rejects(place.reopened(), CorruptJournal)
+    await rejects(() => place.reopened(), CorruptJournal)
   }),
   needing(
     subject,
@@ -184,7 +184,7 @@ export const order = (subject: JournalSubject, store: JournalStore): readonly Su
       await place.store.corrupt?.(end)
       const { journal: next, state } = await place.open()
       assert.equal(describeState(state), 'snapshot body at 1, header 686561646572')
-      await assert.rejects(bodyOf(next, 'body'), CorruptJournal)
+      await rejects(() => bodyOf(next, 'body'), CorruptJournal)
     },
   ),
 ]

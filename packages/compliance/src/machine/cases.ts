@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { MalformedBytes, type StateMachine } from '@conclave/interface'
 import { drawOf, hex, mangled, sameBytes } from '../draw.ts'
+import { rejects } from '../patience.ts'
 import { withoutWorld } from '../purity.ts'
 import { eachSeed, type SuiteTest } from '../suite.ts'
 import {
@@ -295,7 +296,7 @@ export const snapshots: readonly Case[] = [
         yield* pieces(body.slice(0, Math.floor(body.length * part)), 1000)
         throw new Error('the disk fails')
       }
-      await assert.rejects(machine.restore(broken()), /the disk fails/)
+      await rejects(() => machine.restore(broken()), /the disk fails/)
       sameState(subject, machine, twin, seed, `after a body that failed at ${part * 100} %`)
     }
   }),
