@@ -1,0 +1,239 @@
+import {
+  concatChunks,
+  type Effects,
+  type EngineLimits,
+  type Input,
+  type JournalOp,
+  type Membership,
+  type MembershipChange,
+  type Monotonic,
+  type NodeId,
+  type Position,
+  type ReadLevel,
+  type RequestId,
+  type Send,
+  type SnapshotId,
+  seededRandom,
+} from '@conclave/interface'
+import { PaxosEngine } from '../src/engine.ts'
+import { check, type Invariants } from './invariants.ts'
+import { Disk, timing } from './nodes.ts'
+
+/** Small, so that windows fill, tails are evicted, and peers need snapshots all the time. */
+export const tight: EngineLimits = { messageBytes: 500, inflightBytes: 700, undecidedBytes: 2_000, tailBytes: 600 }
+
+export interface Packet {
+  readonly from: NodeId
+  readonly to: NodeId
+  readonly bytes: Uint8Array
+}
+
+/** One transfer of a snapshot body; it ends for its sender in exactly one `snapshotSent`. */
+export interface Transfer {
+  readonly from: NodeId
+  readonly to: NodeId
+  readonly id: SnapshotId
+  readonly header: Uint8Array
+  state: 'asked' | 'offered' | 'accepted' | 'received' | 'failed'
+}
+
+/** What a world may cheat about, to see that the invariants notice. */
+export type Cheat = 'none' | 'messages leave before their writes are durable' | 'a crash takes the end of the log'
+
+export interface HostInit {
+  readonly id: NodeId
+  readonly founders: Membership
+  readonly seed: number
+  readonly invariants: Invariants
+  readonly cheat: Cheat
+  /** Its clock. */
+  now(): number
+}
+
+type Waiting =
+  | { readonly type: 'batch'; readonly batch: string }
+  | { readonly type: 'read'; readonly floor: number; readonly level: ReadLevel }
+  | { readonly type: 'change'; readonly change: MembershipChange }
+
+/** A server with its disk: writes become durable later and one by one, messages wait for them, a crash loses the rest. */
+export class Host {
+  readonly id: NodeId
+  readonly disk = new Disk()
+  up = true
+  readonly out: Packet[] = []
+  readonly asked: Transfer[] = []
+  readonly answers: { readonly from: NodeId; readonly accept: boolean }[] = []
+  wantsCapture = false
+  captures: { readonly id: SnapshotId; readonly position: Position }[] = []
+  unsynced: { id: number; ops: readonly JournalOp[] }[] = []
+  /** The position that is decided here and applied. */
+  applied = 0
+  /** It holds links to these. */
+  links = new Set<NodeId>()
+  #engine: PaxosEngine
+  #waiting: { after: number; send: Send }[] = []
+  #written = 0
+  #open = new Map<number, Waiting>()
+  #nextRequest = 1
+  #incarnation = 0
+  readonly #init: HostInit
+
+  constructor(init: HostInit) {
+    this.id = init.id
+    this.#init = init
+    this.#engine = this.#start()
+    this.turn()
+  }
+
+  get status() {
+    return this.#engine.status()
+  }
+  get isMember(): boolean {
+    return this.#init.invariants.membership.members.some(({ id }) => id === this.id)
+  }
+
+  #start(): PaxosEngine {
+    const { founders, seed } = this.#init
+    this.applied = this.disk.snapshot?.position ?? 0
+    const random = seededRandom(seed * 1_000 + this.#incarnation++ * 10 + Number(this.id.slice(1)))
+    const recovered = this.disk.state()
+    return new PaxosEngine({ self: this.id, founders, recovered, timing, random, limits: tight })
+  }
+
+  crash(): void {
+    this.up = false
+    this.unsynced = []
+    this.#waiting = []
+    this.out.length = 0
+    this.asked.length = 0
+    this.answers.length = 0
+    this.captures = []
+    this.wantsCapture = false
+    this.#written = 0
+    this.#open.clear()
+    if (this.#init.cheat === 'a crash takes the end of the log')
+      for (const at of [...this.disk.slots.keys()].sort((a, b) => b - a).slice(0, 3)) this.disk.slots.delete(at)
+  }
+
+  restart(): void {
+    this.up = true
+    this.#engine = this.#start()
+    this.turn()
+  }
+
+  #ask(waiting: Waiting, input: (id: RequestId) => Input): void {
+    const id = this.#nextRequest++ as RequestId
+    this.#open.set(id, waiting)
+    this.turn(input(id))
+  }
+
+  propose(batch: string): void {
+    this.#ask({ type: 'batch', batch }, (id) => ({ type: 'propose', id, batch: new TextEncoder().encode(batch) }))
+  }
+
+  read(level: ReadLevel): void {
+    const floor = this.#init.invariants.decided
+    this.#ask({ type: 'read', floor, level }, (id) => ({ type: 'read', id, level }))
+  }
+
+  reconfigure(change: MembershipChange): void {
+    this.#ask({ type: 'change', change }, (id) => ({ type: 'reconfigure', id, change }))
+  }
+
+  turn(...inputs: Input[]): void {
+    for (const input of inputs) this.#engine.step(input, this.#init.now() as Monotonic)
+    this.#take(this.#engine.drain())
+    const { leading, epoch } = this.status
+    if (leading) this.#init.invariants.leads(this.id, epoch)
+  }
+
+  #take(effects: Effects): void {
+    if (effects.write !== undefined) {
+      check(effects.write.id === this.#written + 1, `write ${effects.write.id} after ${this.#written}`)
+      this.#written = effects.write.id
+      this.unsynced.push(effects.write)
+    }
+    for (const send of effects.send) {
+      const now = send.early === true || this.unsynced.length === 0
+      if (now || this.#init.cheat === 'messages leave before their writes are durable') this.#emit(send)
+      else this.#waiting.push({ after: this.#written, send })
+    }
+    if (effects.peers !== undefined) this.#link(effects.peers.map(({ id }) => id))
+    if (effects.restore !== undefined) this.#restore(effects.restore.position, effects.restore.epoch)
+    for (const decided of effects.decide) {
+      check(decided.position === this.applied + 1, `${this.id} decides ${decided.position} after ${this.applied}`)
+      this.applied = decided.position
+      this.#init.invariants.decide(this.id, decided)
+    }
+    for (const { id, outcome } of effects.settle) this.#settle(id, outcome)
+    for (const transfer of effects.sendSnapshot ?? []) this.asked.push({ from: this.id, ...transfer, state: 'asked' })
+    this.answers.push(...(effects.answerSnapshot ?? []))
+    if (effects.capture === true) this.wantsCapture = true
+  }
+
+  #link(ids: readonly NodeId[]): void {
+    this.links = new Set(ids)
+    check(this.links.size === ids.length && !this.links.has(this.id), `${this.id} is told to link to ${ids}`)
+    for (const { id } of this.status.membership.members)
+      check(id === this.id || this.links.has(id), `${this.id} has no link to the member ${id}`)
+  }
+
+  #restore(position: number, epoch: bigint): void {
+    check(position > this.applied, `${this.id} restores ${position} after ${this.applied}`)
+    this.#init.invariants.restore(this.id, position, epoch, this.status.membership)
+    this.applied = position
+  }
+
+  #settle(id: number, outcome: Effects['settle'][number]['outcome']): void {
+    const { invariants } = this.#init
+    const waiting = this.#open.get(id)
+    this.#open.delete(id)
+    switch (waiting?.type) {
+      case undefined:
+        return check(false, `${id} is settled twice at ${this.id}`)
+      case 'batch':
+        if (outcome.type === 'decided') invariants.settledDecided(waiting.batch, outcome.position)
+        else if (outcome.type === 'refused') invariants.refuse(waiting.batch)
+        return
+      case 'change':
+        if (outcome.type === 'decided') invariants.changed(outcome.position, shows(waiting.change))
+        else if (outcome.type === 'refused' && 'member' in waiting.change) invariants.refuse(waiting.change.member.name)
+        return
+      case 'read': {
+        const { level, floor } = waiting
+        if (outcome.type === 'readAt')
+          check(outcome.position >= floor, `a ${level} read at ${outcome.position} of ${this.id} misses ${floor}`)
+        return
+      }
+    }
+  }
+
+  /** Makes the oldest `count` writes durable, and lets go what waited for them. */
+  sync(count = this.unsynced.length): void {
+    const writes = this.unsynced.splice(0, count)
+    const last = writes.at(-1)
+    if (last === undefined) return
+    for (const { ops } of writes) this.disk.apply(ops)
+    const ready = this.#waiting.filter(({ after }) => after <= last.id)
+    this.#waiting = this.#waiting.filter(({ after }) => after > last.id)
+    for (const { send } of ready) this.#emit(send)
+    this.turn({ type: 'persisted', write: last.id as never })
+  }
+
+  #emit({ to, message }: Send): void {
+    check(concatChunks(message).length <= tight.messageBytes, 'a message is larger than the limit')
+    this.out.push({ from: this.id, to, bytes: concatChunks(message).slice() })
+  }
+}
+
+/** What a configuration shows when the change is done. */
+const shows =
+  (change: MembershipChange) =>
+  ({ members, removed }: Membership): boolean => {
+    const { type } = change
+    const id = 'id' in change ? change.id : change.member.id
+    const member = members.find((other) => other.id === id)
+    if (type === 'remove') return member === undefined && removed?.includes(id) === true
+    if (type === 'promote') return member?.promote === true
+    return member?.name === change.member.name
+  }
