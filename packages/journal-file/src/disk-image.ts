@@ -111,6 +111,12 @@ export class DiskImage {
     return names.sort()
   }
 
+  /** Where a file stands now; undefined if it was removed. */
+  pathOf(file: number): string | undefined {
+    for (const [path, entry] of this.#cache) if (entry === file) return path
+    return undefined
+  }
+
   /** A view of what a process reads in a file. */
   read(file: number, from?: number, to?: number): Uint8Array {
     return this.#file(file).cache.view(from, to)

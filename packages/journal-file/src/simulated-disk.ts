@@ -43,6 +43,11 @@ export interface SimulatedDisk extends Disk {
   kill(): SimulatedDisk
   /** Flips one bit of a file, on the disk and in what is read. */
   flip(path: string, offset: number, bit: number): void
+  /**
+   * Bit rot: flips a bit of something that was written and synced since this disk was made, but not of the last two writes to a file: damage there cannot be told
+   * from a write that was torn. Returns where; undefined if nothing is old enough.
+   */
+  rot(random?: Random): string | undefined
   /** What a process reads in a file. */
   contents(path: string): Uint8Array
 }
@@ -195,6 +200,37 @@ class Simulation {
     }
   }
 
+  /** Synced writes that later ones to the same file follow, of files that are still there. */
+  #old(): Extract<ImageOp, { type: 'write' }>[] {
+    const old: Extract<ImageOp, { type: 'write' }>[] = []
+    const later = new Map<number, { writes: number; synced: boolean }>()
+    for (let at = this.trace.length - 1; at >= 0; at--) {
+      const op = this.trace[at]
+      if (op?.type !== 'write' && op?.type !== 'sync') continue
+      const seen = later.get(op.file) ?? { writes: 0, synced: false }
+      later.set(op.file, seen)
+      if (op.type === 'sync') seen.synced = true
+      else if (++seen.writes > 2 && seen.synced && op.bytes.length > 0) old.push(op)
+    }
+    return old.filter(({ file }) => this.image.pathOf(file) !== undefined)
+  }
+
+  rot(random: Random): string | undefined {
+    const old = this.#old()
+    const hit = old[Math.floor(random.next() * old.length)]
+    const path = hit && this.image.pathOf(hit.file)
+    if (hit === undefined || path === undefined) return undefined
+    const offset = hit.offset + Math.floor(random.next() * hit.bytes.length)
+    this.flip(hit.file, offset, Math.floor(random.next() * 8))
+    return `${path} at ${offset}`
+  }
+
+  flip(file: number, offset: number, bit: number): void {
+    const byte = this.image.read(file, offset, offset + 1)[0] ?? 0
+    this.record({ type: 'write', file, offset, bytes: Uint8Array.of(byte ^ (1 << bit)) })
+    this.record({ type: 'sync', file })
+  }
+
   /** Power is lost, or the process: this disk goes dumb. */
   end(image: DiskImage): SimulatedDisk {
     this.dead = true
@@ -211,12 +247,8 @@ const around = (sim: Simulation): SimulatedDisk => ({
   release: () => sim.release(),
   crash: (random = sim.random) => sim.end(sim.image.crash(random)),
   kill: () => sim.end(sim.image),
-  flip: (path, offset, bit) => {
-    const file = sim.fileAt(path)
-    const byte = sim.image.read(file, offset, offset + 1)[0] ?? 0
-    sim.record({ type: 'write', file, offset, bytes: Uint8Array.of(byte ^ (1 << bit)) })
-    sim.record({ type: 'sync', file })
-  },
+  flip: (path, offset, bit) => sim.flip(sim.fileAt(path), offset, bit),
+  rot: (random = sim.random) => sim.rot(random),
   contents: (path) => sim.image.read(sim.fileAt(path)).slice(),
   append: (file, chunks, offset, site, done) =>
     sim.write(numberOf(file), chunks, offset, (error) => {

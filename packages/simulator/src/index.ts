@@ -1,4 +1,26 @@
+export {
+  type CampaignInit,
+  type CampaignSummary,
+  campaign,
+  type Failure,
+  leastRunsForMarks,
+  reportOf,
+} from './campaign.ts'
+export { settlePromises, VirtualClock } from './clock.ts'
+export * from './diagram.ts'
+export type { HistoryOperation } from './history.ts'
+export type { EngineInsight } from './insight.ts'
+export { type Broken, type Invariant, invariants } from './invariants/index.ts'
+export { raftInsight } from './marks/raft.ts'
+export { commonMarks, type Mark, type MarkSet } from './marks.ts'
+export type { FinalState, Observation } from './observation.ts'
+export { InvalidPlan, parsePlan } from './parse-plan.ts'
+export type { Hooks, Parts } from './parts.ts'
 export * from './plan.ts'
-export * from './trace.ts'
+export { defaultDurationMillis, type PlanOptions, planOf } from './planning.ts'
+export { type Counts, type RunOptions, type RunResult, run, type Violation } from './run.ts'
+export * from './shrink.ts'
 export * from './shrink.ts'
 export * from './timeline.ts'
+export * from './timeline.ts'
+export * from './trace.ts'

@@ -73,7 +73,7 @@ export class MemoryEndpoint implements Transport {
       if (this.#links.has(id) || this.#dials.has(id) || this.#breaking.has(id) || !this.#reachable(id)) continue
       this.#dials.set(
         id,
-        this.#wire.clock.after(connectMillis(this.#wire.random.next()), () => this.#connected(id)),
+        this.#wire.clock.after(connectMillis(this.#wire.randomOf(this.self, id).next()), () => this.#connected(id)),
       )
     }
   }
@@ -99,9 +99,10 @@ export class MemoryEndpoint implements Transport {
 
   #linkTo(id: NodeId, other: MemoryEndpoint): MemoryLink {
     const wire = this.#wire
+    const { tap } = wire
     return new MemoryLink({
       clock: wire.clock,
-      random: wire.random,
+      random: wire.randomOf(this.self, id),
       queueBytes: wire.queueBytes,
       faults: () => wire.faults(),
       cut: () => wire.isCut(this.self, id),
@@ -112,6 +113,12 @@ export class MemoryEndpoint implements Transport {
       lost: () => {
         if (this.running) this.#handler?.peer(id, 'lost')
       },
+      ...(tap !== undefined && {
+        tap: {
+          sent: (message) => tap.sent(this.self, id, message),
+          ended: (copy, arrived) => tap.ended(copy, arrived && other.running),
+        },
+      }),
     })
   }
 

@@ -14,4 +14,4 @@
  */
 export { MemoryLinkFailed } from './errors.ts'
 export { type Faults, noFaults } from './faults.ts'
-export { type MemoryNetwork, type MemoryNetworkInit, memoryNetwork } from './network.ts'
+export { type MemoryNetwork, type MemoryNetworkInit, memoryNetwork, type NetworkTap } from './network.ts'

@@ -12,6 +12,13 @@ const copied = (chunks: Chunks): Uint8Array => {
   return whole
 }
 
+/** A copy of a message on its way. */
+interface Travelling {
+  readonly bytes: Uint8Array
+  /** As the tap named it; 0 without one. */
+  readonly id: number
+}
+
 export interface LinkInit {
   readonly clock: Clock
   readonly random: Random
@@ -23,11 +30,16 @@ export interface LinkInit {
   readonly held: () => boolean
   readonly receive: (message: Uint8Array) => void
   readonly lost: () => void
+  /** Who looks on, if anybody: see `NetworkTap`. */
+  readonly tap?: {
+    sent(message: Uint8Array): number
+    ended(id: number, arrived: boolean): void
+  }
 }
 
 interface LaneState {
   /** In order; the timer of each delivers the oldest one. */
-  readonly waiting: Uint8Array[]
+  readonly waiting: Travelling[]
   lastAt: number
 }
 
@@ -35,7 +47,7 @@ interface LaneState {
 export class MemoryLink {
   readonly #init: LinkInit
   readonly #lanes: Record<Lane, LaneState> = { urgent: { waiting: [], lastAt: 0 }, bulk: { waiting: [], lastAt: 0 } }
-  #held: Uint8Array[] = []
+  #held: Travelling[] = []
   #bytes = 0
   #lost = false
   #broken = false
@@ -70,14 +82,23 @@ export class MemoryLink {
       random.next() < faults.reorder,
     ]
     const copy = copied(message)
-    if (!drop && reorder) this.#stray(copy, this.delay() * (1 + random.next() * 9))
-    else if (!drop) this.#ordered(copy, this.#lanes[lane])
-    if (duplicate) this.#stray(copy.slice(), this.delay() * (1 + random.next() * 9))
+    if (drop) this.#end(this.#travelling(copy), false)
+    else if (reorder) this.#stray(this.#travelling(copy), this.delay() * (1 + random.next() * 9))
+    else this.#ordered(this.#travelling(copy), this.#lanes[lane])
+    if (duplicate) this.#stray(this.#travelling(copy.slice()), this.delay() * (1 + random.next() * 9))
   }
 
-  #ordered(message: Uint8Array, lane: LaneState): void {
+  #travelling(bytes: Uint8Array): Travelling {
+    return { bytes, id: this.#init.tap?.sent(bytes) ?? 0 }
+  }
+
+  #end(message: Travelling, arrived: boolean): void {
+    this.#init.tap?.ended(message.id, arrived)
+  }
+
+  #ordered(message: Travelling, lane: LaneState): void {
     const { clock } = this.#init
-    this.#bytes += message.length
+    this.#bytes += message.bytes.length
     const now = clock.now()
     lane.lastAt = Math.max(lane.lastAt, now + this.delay())
     lane.waiting.push(message)
@@ -87,24 +108,25 @@ export class MemoryLink {
     })
   }
 
-  #stray(message: Uint8Array, delay: number): void {
-    this.#bytes += message.length
+  #stray(message: Travelling, delay: number): void {
+    this.#bytes += message.bytes.length
     this.#init.clock.after(delay, () => this.#arrive(message))
   }
 
-  #arrive(message: Uint8Array): void {
-    if (this.#broken) return
-    if (this.#init.cut()) this.#gone(message)
+  #arrive(message: Travelling): void {
+    if (this.#broken) this.#end(message, false)
+    else if (this.#init.cut()) this.#gone(message, false)
     else if (this.#init.held() || this.#held.length > 0) this.#held.push(message)
     else {
-      this.#gone(message)
-      this.#init.receive(message)
+      this.#gone(message, true)
+      this.#init.receive(message.bytes)
     }
   }
 
-  #gone(message: Uint8Array): void {
-    this.#bytes -= message.length
+  #gone(message: Travelling, arrived: boolean): void {
+    this.#bytes -= message.bytes.length
     if (this.#bytes === 0) this.#lost = false
+    this.#end(message, arrived)
   }
 
   /** The receiver runs again: what waited for it arrives now, in order. */
@@ -117,6 +139,8 @@ export class MemoryLink {
   /** Nothing that is in flight arrives any more. */
   break(): void {
     this.#broken = true
+    for (const lost of [...this.#held, ...this.#lanes.urgent.waiting, ...this.#lanes.bulk.waiting])
+      this.#end(lost, false)
     this.#held = []
     this.#lanes.urgent.waiting.length = 0
     this.#lanes.bulk.waiting.length = 0

@@ -3,10 +3,21 @@ import { MemoryEndpoint } from './endpoint.ts'
 import { MemoryLinkFailed } from './errors.ts'
 import { checkFaults, type Faults, noFaults } from './faults.ts'
 
+/** Looks at every copy of a message that travels; changes nothing. */
+export interface NetworkTap {
+  /** A copy sets out. Returns a name for it. */
+  sent(from: NodeId, to: NodeId, message: Uint8Array): number
+  /** It arrived at a member that runs, or never will. Not told of what is still on its way. */
+  ended(id: number, arrived: boolean): void
+}
+
 export interface MemoryNetworkInit {
   /** Every delay is a timer of this clock: virtual time is enough. */
   readonly clock: Clock
   readonly random: Random
+  /** A source of its own for what goes from one member to another, so that no link changes the luck of another. Default: `random`. */
+  readonly randomOf?: (from: NodeId, to: NodeId) => Random
+  readonly tap?: NetworkTap
   /** Default: none, a delay of 0.1 to 0.5 ms. */
   readonly faults?: Partial<Faults>
   /** Bytes in flight from one member to another; a message beyond it is dropped and told as `lost`. Default 16 MiB. */
@@ -40,9 +51,10 @@ export interface MemoryNetwork {
 /** What the endpoints see of their network. */
 export interface Wire {
   readonly clock: Clock
-  readonly random: Random
   readonly queueBytes: number
   readonly transferMillis: number
+  readonly tap: NetworkTap | undefined
+  randomOf(from: NodeId, to: NodeId): Random
   faults(): Faults
   isCut(from: NodeId, to: NodeId): boolean
   isPaused(id: NodeId): boolean
@@ -59,9 +71,10 @@ export const memoryNetwork = (init: MemoryNetworkInit): MemoryNetwork => new Net
 
 class Network implements MemoryNetwork, Wire {
   readonly clock: Clock
-  readonly random: Random
   readonly queueBytes: number
   readonly transferMillis: number
+  readonly tap: NetworkTap | undefined
+  readonly randomOf: (from: NodeId, to: NodeId) => Random
   readonly #endpoints = new Map<NodeId, MemoryEndpoint>()
   readonly #cuts = new Set<string>()
   readonly #paused = new Set<NodeId>()
@@ -70,7 +83,9 @@ class Network implements MemoryNetwork, Wire {
 
   constructor(init: MemoryNetworkInit) {
     this.clock = init.clock
-    this.random = init.random
+    const { random } = init
+    this.randomOf = init.randomOf ?? (() => random)
+    this.tap = init.tap
     this.queueBytes = init.queueBytes ?? 16 * 1024 * 1024
     this.transferMillis = init.transferMillis ?? 10_000
     this.#faults = checkFaults({ ...noFaults, ...init.faults })

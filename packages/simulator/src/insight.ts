@@ -1,0 +1,14 @@
+/** What the simulator cannot know of an engine from its contract: entries, roles and rare states in the engine's own words. */
+import type { EngineFactory, Status } from '@conclave/interface'
+import type { MarkSet } from './marks.ts'
+
+export interface EngineInsight {
+  /** `EngineFactory.name`. */
+  readonly engine: EngineFactory['name']
+  /** The reign under which an entry of the journal was made. With it log matching and leader completeness can be judged. */
+  entryEpoch?(entry: Uint8Array): bigint | undefined
+  /** Whether this node stands for election right now. */
+  standing?(status: Status): boolean
+  /** Rare states of this engine that a campaign has to reach. */
+  readonly marks: MarkSet
+}

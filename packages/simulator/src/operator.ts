@@ -1,0 +1,93 @@
+import type { MembershipChange, NodeId, Peer } from '@conclave/interface'
+import type { ChangeOutcome } from '@conclave/replica'
+import type { Cluster } from './cluster.ts'
+import type { SimulatedNode } from './node.ts'
+import type { Surroundings } from './surroundings.ts'
+
+interface Task {
+  readonly change: MembershipChange
+  readonly node: SimulatedNode
+  readonly until: number
+}
+
+const patienceMillis = 1_500
+const retryMillis = 40
+
+/** Whoever runs the cluster: changes its members, one change at a time, and replaces nodes that are gone. */
+export class Operator {
+  readonly #around: Surroundings
+  readonly #cluster: Cluster
+  readonly #tasks: Task[] = []
+  #busy = false
+  #ended = false
+
+  constructor(around: Surroundings, cluster: Cluster) {
+    this.#around = around
+    this.#cluster = cluster
+  }
+
+  /** Takes no more tasks, and forgets those that have not begun. */
+  end(): void {
+    this.#ended = true
+    this.#tasks.length = 0
+  }
+
+  change(change: MembershipChange, node: SimulatedNode): void {
+    if (this.#ended) return
+    this.#tasks.push({ change, node, until: this.#around.clock.now() + patienceMillis })
+    this.#next()
+  }
+
+  add(node: SimulatedNode, role: 'voter' | 'learner'): void {
+    this.change({ type: 'add', member: peerOf(node.id), role }, node)
+  }
+
+  /** A node whose disk is lost or damaged: its id is removed, and a spare takes its place. */
+  replace(node: SimulatedNode): void {
+    this.change({ type: 'remove', id: node.id }, node)
+    const spare = this.#cluster.nodes.findLast(({ state }) => state === 'absent')
+    if (spare !== undefined) this.add(spare, 'voter')
+  }
+
+  #next(): void {
+    if (this.#busy) return
+    const task = this.#tasks.shift()
+    if (task === undefined) return
+    this.#busy = true
+    this.#attempt(task)
+  }
+
+  #attempt(task: Task): void {
+    const { clock } = this.#around
+    const leader = this.#cluster.leader
+    if (clock.now() > task.until || this.#ended) return this.#done(task, 'given up')
+    const again = (): void => {
+      clock.after(retryMillis, () => this.#attempt(task))
+    }
+    if (leader?.serving === undefined || leader.gate.paused) return again()
+    const { replica } = leader
+    if (task.change.type === 'add' && task.node.state === 'absent') task.node.join(this.#cluster.membership)
+    let answered = false
+    const answer = (outcome: ChangeOutcome): void => {
+      if (answered) return
+      answered = true
+      if (outcome.type === 'decided') this.#done(task, 'decided')
+      else if (outcome.type === 'refused' && (outcome.reason === 'invalid' || outcome.reason === 'unsupported'))
+        this.#done(task, outcome.reason)
+      else again()
+    }
+    leader.serving.reconfigure(task.change, (outcome) => {
+      if (leader.replica === replica) answer(outcome)
+    })
+    // Who does not hear asks again; that the change was made meanwhile is then told as `invalid`.
+    clock.after(patienceMillis / 3, () => answer({ type: 'unknown' }))
+  }
+
+  #done({ change, node }: Task, outcome: string): void {
+    this.#busy = false
+    this.#around.tell({ type: 'changed', node: node.id, change: change.type, outcome })
+    this.#next()
+  }
+}
+
+const peerOf = (id: NodeId): Peer => ({ id, name: id, addresses: [] })

@@ -1,0 +1,254 @@
+/** What goes wrong in the run of a seed: everything is decided here. */
+import type { Random } from '@conclave/interface'
+import type { Fault, FaultAction, FaultType, NodeNumber, NodeTraits, Plan, Weather } from './plan.ts'
+import { between, chance, integer, pick, streamsOf } from './streams.ts'
+
+export interface PlanOptions {
+  /** Founders: 1 to 9. Default: 3 to 5, by the seed. */
+  readonly nodes?: number
+  /** Kinds of faults; others are left out of the plan. Default: all. */
+  readonly faults?: 'all' | readonly FaultType[]
+  /** Default: in one seed out of three. */
+  readonly leases?: boolean
+  /** Length of the time in which things go wrong. Default 2,000. */
+  readonly durationMillis?: number
+  readonly clients?: number
+  /** Operations of each client. Default: by the duration, 25 for 2,000 ms. */
+  readonly operationsEach?: number
+}
+
+export const defaultDurationMillis = 2_000
+const patienceMillis = 8_000
+const mostSpares = 3
+
+const weatherOf = (random: Random): Weather => ({
+  drop: chance(random, 0.6) ? random.next() * 0.08 : 0,
+  duplicate: chance(random, 0.6) ? random.next() * 0.1 : 0,
+  reorder: chance(random, 0.6) ? random.next() * 0.15 : 0,
+  delay: { least: 0.1, most: between(random, 0.5, 4.5) },
+})
+
+const traitsOf = (random: Random, leases: boolean, mixed: boolean): NodeTraits => {
+  // With leases: within the tenth by which clocks may differ. Without: nothing rests on the rates.
+  const [clockRate, slow] = [leases ? between(random, 0.96, 1.04) : between(random, 0.8, 1.25), chance(random, 0.2)]
+  return {
+    clockRate,
+    upgradeAtLife: mixed ? integer(random, 1, 4) : 1,
+    drainMillis: chance(random, 0.4) ? random.next() * 3 : 0,
+    persistedMillis: chance(random, 0.4) ? random.next() * 5 : 0,
+    diskMillis: slow ? between(random, 1, 6) : between(random, 0.2, 0.8),
+  }
+}
+
+/** Makes the faults of a plan, one after the other. */
+class Scenario {
+  readonly #random: Random
+  readonly #nodes: number
+  readonly #spares: number
+  readonly #wanted: (type: FaultType) => boolean
+  readonly faults: Fault[] = []
+
+  constructor(random: Random, nodes: number, spares: number, wanted: (type: FaultType) => boolean) {
+    this.#random = random
+    this.#nodes = nodes
+    this.#spares = spares
+    this.#wanted = wanted
+  }
+
+  add(at: number, action: FaultAction): void {
+    if (this.#wanted(action.type)) this.faults.push({ ...action, id: this.faults.length + 1, at })
+  }
+
+  #node(): NodeNumber {
+    return integer(this.#random, 1, this.#nodes)
+  }
+  #other(than: NodeNumber): NodeNumber {
+    return ((than - 1 + integer(this.#random, 1, Math.max(1, this.#nodes - 1))) % this.#nodes) + 1
+  }
+  #target(): NodeNumber | 'leader' {
+    const node = this.#node()
+    return chance(this.#random, 0.3) ? 'leader' : node
+  }
+  #kind(): 'power' | 'kill' {
+    return chance(this.#random, 0.7) ? 'power' : 'kill'
+  }
+
+  /** One node is left out while the others elect, so that it is the rival when the coup comes. */
+  siege(at: number): void {
+    const millis = between(this.#random, 60, 250)
+    this.add(at, { type: 'isolate', node: this.#node(), millis })
+    this.add(at, { type: 'crash', node: 'leader', kind: 'kill', downMillis: this.#random.next() * 4 })
+    this.add(at, { type: 'coup', millis: between(this.#random, 40, 250), kind: this.#kind() })
+  }
+
+  /** All elect, and one of them with a slow disk: its requests for votes leave when another has won the same epoch and is cut off by the coup. */
+  rivalry(at: number, restart: boolean): void {
+    const random = this.#random
+    const millis = between(random, 150, 300)
+    if (restart) this.add(at, { type: 'restart-storm', times: 1, kind: 'kill', everyMillis: 16 })
+    this.add(at, { type: 'disk-stall', node: this.#node(), millis })
+    const calm = { drop: 0, duplicate: 0, reorder: 0 }
+    this.add(at, { type: 'weather', weather: { ...calm, delay: { least: 3, most: 12 } }, millis })
+    this.add(at, { type: 'coup', millis: between(random, 40, 250), kind: this.#kind() })
+  }
+
+  /** A leader that is cut off goes on writing what will be replaced, while the others elect; then it is back, and somebody else is gone. */
+  #exile(at: number): void {
+    const random = this.#random
+    const millis = between(random, 120, 350)
+    this.add(at, { type: 'isolate', node: 'leader', millis })
+    const after = at + millis + random.next() * 40
+    this.add(after, { type: 'crash', node: 'leader', kind: this.#kind(), downMillis: random.next() * 150 })
+    if (chance(random, 0.5)) this.add(after, { type: 'reset', a: this.#node(), b: this.#other(1) })
+  }
+
+  #members(at: number): void {
+    const random = this.#random
+    const dice = random.next()
+    const spare = this.#nodes + integer(random, 1, Math.max(1, this.#spares))
+    if (dice < 0.4) this.add(at, { type: 'add', node: spare, role: chance(random, 0.5) ? 'voter' : 'learner' })
+    else if (dice < 0.6) this.add(at, { type: 'promote', node: spare })
+    else if (dice < 0.85) this.add(at, { type: 'remove', node: this.#target() })
+    else this.add(at, { type: 'remove', node: spare })
+    // Something goes wrong in the middle of it.
+    const trouble = random.next()
+    if (trouble < 0.5) this.#network(at + random.next() * 20)
+    else if (trouble < 0.75)
+      this.add(at + random.next() * 20, {
+        type: 'crash',
+        node: 'leader',
+        kind: this.#kind(),
+        downMillis: random.next() * 200,
+      })
+  }
+
+  #network(at: number): void {
+    const random = this.#random
+    const millis = between(random, 20, 350)
+    const dice = random.next()
+    const [a] = [this.#node()]
+    const b = this.#other(a)
+    if (dice < 0.35) {
+      const all = Array.from({ length: this.#nodes + this.#spares }, (_, index) => index + 1)
+      const left = all.filter(() => chance(random, 0.5))
+      this.add(at, { type: 'partition', groups: [left, all.filter((node) => !left.includes(node))], millis })
+    } else if (dice < 0.55) this.add(at, { type: 'isolate', node: this.#target(), millis })
+    else if (dice < 0.8) this.add(at, { type: 'one-way', from: a, to: b, millis })
+    else if (dice < 0.93) this.add(at, { type: 'reset', a, b })
+    else this.add(at, { type: 'weather', weather: weatherOf(random), millis })
+  }
+
+  #disk(at: number): void {
+    const random = this.#random
+    const dice = random.next()
+    const node = this.#target()
+    const millis = between(random, 20, 250)
+    if (dice < 0.5) this.add(at, { type: 'disk-stall', node, millis })
+    else if (dice < 0.72) this.add(at, { type: 'disk-full', node, millis: millis * 2 })
+    else if (dice < 0.9) this.add(at, { type: 'disk-fails', node, millis: 150 })
+    else if (dice < 0.96) this.add(at, { type: 'disk-corruption', node: this.#node(), downMillis: random.next() * 100 })
+    else this.add(at, { type: 'disk-lost', node: this.#node() })
+  }
+
+  strike(at: number): void {
+    const random = this.#random
+    const dice = random.next()
+    if (dice < 0.2)
+      this.add(at, { type: 'crash', node: this.#target(), kind: this.#kind(), downMillis: random.next() * 250 })
+    else if (dice < 0.25)
+      this.add(at, {
+        type: 'restart-storm',
+        times: integer(random, 1, 4),
+        kind: this.#kind(),
+        everyMillis: between(random, 20, 200),
+      })
+    else if (dice < 0.5) this.#network(at)
+    else if (dice < 0.66) this.#disk(at)
+    else if (dice < 0.74) this.add(at, { type: 'pause', node: this.#target(), millis: between(random, 20, 300) })
+    else if (dice < 0.78) this.siege(at)
+    else if (dice < 0.82) this.rivalry(at, true)
+    else if (dice < 0.87) this.#exile(at)
+    else if (dice < 0.92) this.add(at, { type: 'transfer', to: this.#node() })
+    else this.#members(at)
+  }
+}
+
+const brokenAtEnd = (random: Random, nodes: number): Plan['broken'] => {
+  const minority = Math.floor((nodes - 1) / 2)
+  const broken = { nodes: [] as NodeNumber[], links: [] as { from: NodeNumber; to: NodeNumber }[] }
+  if (minority === 0 || chance(random, 0.35)) return broken
+  const victims = Array.from({ length: nodes }, (_, at) => at + 1)
+    .map((node) => ({ node, luck: random.next() }))
+    .sort((a, b) => a.luck - b.luck)
+    .map(({ node }) => node)
+  for (const victim of victims.slice(0, integer(random, 1, minority))) {
+    const dice = random.next()
+    const others = victims.filter((node) => node !== victim)
+    if (dice < 0.5) broken.nodes.push(victim)
+    else if (dice < 0.75) broken.links.push(...others.map((to) => ({ from: victim, to })))
+    else broken.links.push(...others.map((from) => ({ from, to: victim })))
+  }
+  const [a, b] = victims
+  if (broken.nodes.length === 0 && minority >= 2 && a !== undefined && b !== undefined && chance(random, 0.3))
+    return { nodes: [], links: [{ from: a, to: b }] }
+  return broken
+}
+
+const checkOptions = ({ nodes, clients, operationsEach, durationMillis }: PlanOptions): void => {
+  const check = (what: string, value: number | undefined, least: number, most: number): void => {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least && value <= most))
+      throw new RangeError(`${what} is an integer from ${least} to ${most}, got ${value}`)
+  }
+  check('nodes', nodes, 1, 9)
+  check('clients', clients, 1, 64)
+  check('operationsEach', operationsEach, 1, 1_000_000)
+  check('durationMillis', durationMillis, 100, 24 * 3_600_000)
+}
+
+/**
+ * The plan of a seed: a pure function of its arguments.
+ * @throws RangeError if the seed is no safe integer of at least 0, or an option is out of its range.
+ */
+export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new RangeError(`a seed is a safe integer of at least 0, got ${seed}`)
+  checkOptions(options)
+  const { durationMillis: chaosMillis = defaultDurationMillis, faults: kinds = 'all' } = options
+  const streams = streamsOf(seed)
+  const random = streams('plan')
+  const founders = pick(random, [3, 3, 3, 5, 5, 4]) ?? 3
+  const nodes = options.nodes ?? founders
+  const leased = chance(random, 0.33)
+  const leases = options.leases ?? leased
+  const mixed = chance(random, 0.4)
+  const wanted = (type: FaultType): boolean => kinds === 'all' || kinds.includes(type)
+  const spares = wanted('add') || wanted('disk-lost') || wanted('disk-corruption') ? mostSpares : 0
+  const scenario = new Scenario(streams('faults'), nodes, spares, wanted)
+  plot(scenario, streams('pace'), chaosMillis)
+  const traits = Array.from({ length: nodes + spares }, (_, at) =>
+    traitsOf(streams('traits', at + 1), leases, mixed && at < nodes),
+  )
+  return {
+    version: 1,
+    seed,
+    nodes,
+    clients: options.clients ?? 3,
+    operationsEach: options.operationsEach ?? Math.max(1, Math.round(chaosMillis / 80)),
+    leases,
+    weather: weatherOf(streams('weather')),
+    traits,
+    faults: scenario.faults.filter(({ at }) => at < chaosMillis).sort((a, b) => a.at - b.at || a.id - b.id),
+    chaosMillis,
+    broken: brokenAtEnd(streams('broken'), nodes),
+    patienceMillis,
+  }
+}
+
+/** Some runs are stormy, some are calm enough that much gets done between two faults. */
+const plot = (scenario: Scenario, random: Random, chaosMillis: number): void => {
+  const mean = pick(random, [40, 60, 100, 200]) ?? 60
+  const opening = random.next()
+  if (opening < 0.15) scenario.siege(0)
+  else if (opening < 0.5) scenario.rivalry(40, false)
+  for (let at = 5 + random.next() * 2 * mean; at < chaosMillis; at += 5 + random.next() * 2 * mean) scenario.strike(at)
+}
