@@ -1,8 +1,9 @@
 /** Wires that are cut, lossy or slow. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '@conclave/interface'
 import { between, pick, shuffled } from './chance.ts'
 import { type Arena, type Fault, type Injected, leaderOrAnyone, nothing } from './fault.ts'
-import { clientsHost, type Host, type Trouble } from './network.ts'
+import { clientHosts, type Host, type Trouble } from './network.ts'
 
 const hasPackets = ({ network }: Arena): boolean => network.mode === 'netns'
 /** Among three everybody is everybody's neighbour. */
@@ -26,14 +27,17 @@ const make = async (
 
 const hostsOf = ({ nodes }: Arena): Host[] => nodes.map(({ name }) => name)
 
-/** A minority on one side; perhaps with the clients. */
+/** A minority on one side, perhaps with some clients, who see only that; other clients see only the majority, or both. */
 const split = (arena: Arena, random: Random): Promise<Injected> => {
   const hosts = shuffled(random, hostsOf(arena))
   const size = 1 + Math.floor(random.next() * Math.floor((hosts.length - 1) / 2))
-  const [minority, others] = [hosts.slice(0, size), hosts.slice(size)]
-  const withClients = random.next() < 0.3
-  const side = withClients ? [...minority, clientsHost] : minority
-  return make(arena, `cut ${side.join(', ')} off from ${others.join(', ')}`, cut(side, others), duration(random))
+  const [minority, majority] = [hosts.slice(0, size), hosts.slice(size)]
+  for (const host of clientHosts) {
+    const place = random.next()
+    if (place < 0.35) minority.push(host)
+    else if (place < 0.7) majority.push(host)
+  }
+  return make(arena, `cut ${minority} off from ${majority}`, cut(minority, majority), duration(random))
 }
 
 /** Every node sees a majority, and no two majorities are the same. */
@@ -61,6 +65,28 @@ const isolateLeader = (arena: Arena, random: Random): Promise<Injected> => {
   return make(arena, `cut ${name} off`, cut([name], hostsOf(arena)), duration(random))
 }
 
+/**
+ * The leader is stopped and, with some clients, cut off; the others elect another, and write. Then it goes on: nothing has told it yet that it is
+ * deposed, and its clients ask it.
+ */
+const oldLeader = async (arena: Arena, random: Random): Promise<Injected | undefined> => {
+  const old = leaderOrAnyone(arena, random)
+  const clients = pick(random, clientHosts)
+  const others = [...hostsOf(arena), ...clientHosts].filter((host) => host !== old.name && host !== clients)
+  const stopped = between(random, 500, 2500)
+  if (!old.running || old.paused || !old.pause()) return undefined
+  const { incarnation } = old
+  const heal = await arena.network.trouble(cut([old.name, clients], others))
+  const goesOn = sleep(stopped).then(() => {
+    if (old.incarnation === incarnation) old.resume()
+  })
+  return {
+    text: `stopped ${old.name} for ${Math.round(stopped)} ms, cut off with ${clients}`,
+    lastsMillis: stopped + between(random, 300, 2500),
+    heal: () => goesOn.then(heal),
+  }
+}
+
 /** A node that hears and is not heard, or the other way round. */
 const oneWay = (arena: Arena, random: Random): Promise<Injected> => {
   const victim = random.next() < 0.6 ? leaderOrAnyone(arena, random) : pick(random, arena.nodes)
@@ -77,7 +103,7 @@ const drop = (arena: Arena, random: Random): Promise<Injected> => {
   const share = between(random, 0.05, 0.3)
   const hosts = hostsOf(arena)
   const some = shuffled(random, hosts).slice(0, 1 + Math.floor(random.next() * hosts.length))
-  const all = [...hosts, clientsHost]
+  const all = [...hosts, ...clientHosts]
   const troubles = [
     ...loss(some, all, share),
     ...loss(
@@ -91,8 +117,9 @@ const drop = (arena: Arena, random: Random): Promise<Injected> => {
 
 /** Clients that cannot reach some nodes, which are well otherwise. */
 const clientsCut = (arena: Arena, random: Random): Promise<Injected> => {
-  const some = random.next() < 0.5 ? [leaderOrAnyone(arena, random).name] : [pick(random, arena.nodes).name]
-  return make(arena, `cut the clients off from ${some}`, cut([clientsHost], some), duration(random))
+  const { name } = random.next() < 0.5 ? leaderOrAnyone(arena, random) : pick(random, arena.nodes)
+  const some = random.next() < 0.5 ? clientHosts : [pick(random, clientHosts)]
+  return make(arena, `cut ${some} off from ${name}`, cut(some, [name]), duration(random))
 }
 
 /** Links that lead through relays: some, or all of one node's. */
@@ -131,6 +158,7 @@ export const wireFaults: readonly Fault[] = [
   { kind: 'partition-ring', weight: 1, possible: isLargeWithPackets, inject: ring },
   { kind: 'partition-bridge', weight: 1, possible: isLargeWithPackets, inject: bridge },
   { kind: 'isolate-leader', weight: 3, possible: hasPackets, inject: isolateLeader },
+  { kind: 'old-leader', weight: 2.5, possible: hasPackets, inject: oldLeader },
   { kind: 'one-way', weight: 3, possible: hasPackets, inject: oneWay },
   { kind: 'drop', weight: 3, possible: hasPackets, inject: drop },
   { kind: 'clients-cut', weight: 1, possible: hasPackets, inject: clientsCut },

@@ -12,9 +12,10 @@ import type { Ledger } from './ledger.ts'
 import type { FromRelay, Pace, Route, ToRelay } from './relay.ts'
 
 export type Mode = 'netns' | 'loopback'
-/** A node by name, or where the clients are. The observer has a host too, which nothing cuts off. */
+/** A node by name, or where some clients are. The observer has a host too, which nothing cuts off. */
 export type Host = string
-export const clientsHost: Host = 'clients'
+/** Clients on two hosts: one may see what the other does not. */
+export const clientHosts: readonly Host[] = ['clients1', 'clients2']
 const observerHost: Host = 'observer'
 const switchHost = 'switch'
 
@@ -129,7 +130,7 @@ export class Network {
     const at = this.#init.nodes.indexOf(host)
     // A node's second address is that of its relay.
     if (at >= 0) return [`10.77.0.${11 + at}`, `10.77.0.${111 + at}`]
-    return [host === clientsHost ? '10.77.0.200' : '10.77.0.201']
+    return [`10.77.0.${200 + 1 + clientHosts.indexOf(host)}`]
   }
 
   async build(): Promise<void> {
@@ -140,7 +141,7 @@ export class Network {
   }
 
   #buildNamespaces(): void {
-    const hosts = [...this.#init.nodes, clientsHost, observerHost]
+    const hosts = [...this.#init.nodes, ...clientHosts, observerHost]
     const add = (host: Host): string => {
       const name = this.#namespace(host)
       this.#init.ledger.namespace(name)
@@ -236,7 +237,7 @@ export class Network {
   async #applyNow(): Promise<void> {
     for (const [from, relay] of this.#relays) relay.tell({ type: 'pace', paces: this.#pacesOf(from) })
     if (this.mode === 'loopback') return
-    const hosts = [...this.#init.nodes, clientsHost]
+    const hosts = [...this.#init.nodes, ...clientHosts]
     await Promise.all(
       hosts.map(async (host) => {
         const rules = this.#rulesOf(host)

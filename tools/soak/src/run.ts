@@ -14,7 +14,7 @@ import { micros, type Operation, readLines, type WatchedEvent } from './history.
 import { Ledger } from './ledger.ts'
 import type { ClientsInit, FromClients, ObserverInit, ToClients } from './messages.ts'
 import { type FaultRecord, Nemesis, type Round } from './nemesis.ts'
-import { clientsHost, type Mode, Network, namespaceObstacle } from './network.ts'
+import { clientHosts, type Mode, Network, namespaceObstacle } from './network.ts'
 import { Onlooker } from './onlooker.ts'
 import { type Options, UsageError } from './options.ts'
 import { countElections, longestUnavailability, Tally } from './tally.ts'
@@ -224,7 +224,7 @@ class Soak {
     await onlooker.ready()
     if ((await onlooker.probe()) === undefined) throw new Error(`the cluster did not come up; see ${this.#directory}`)
     const began = micros()
-    const each = [Math.ceil(workers / 2), Math.floor(workers / 2)].filter((count) => count > 0)
+    const each = clientHosts.map((_, at) => Math.ceil((workers - at) / clientHosts.length)).filter((count) => count > 0)
     for (const [at, count] of each.entries()) {
       const name = `c${at + 1}`
       const file = this.#file(`${name}.ndjson`)
@@ -246,7 +246,12 @@ class Soak {
   }
 
   #startClients(init: ClientsInit): void {
-    const child = this.#child(init.name, 'clients.ts', this.#network.within(clientsHost), init)
+    const child = this.#child(
+      init.name,
+      'clients.ts',
+      this.#network.within(clientHosts[this.#clients.length] ?? ''),
+      init,
+    )
     const clients = new Talker<ToClients, FromClients>(`the clients ${init.name}`, child, this.#failed)
     this.#clients.push(clients)
     clients.on((message) => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { fileSystemOf } from '../src/disks.ts'
 import type { Report } from '../src/report.ts'
 
+const cache = fileURLToPath(new URL('../../../node_modules/.cache/soak', import.meta.url))
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
 interface Soak {
@@ -42,7 +43,8 @@ const told = async ({ child, output, ended }: Soak, words: string): Promise<void
 
 /** A directory on a real disk, and the certainty that nothing of the soak's is left. */
 const inDirectory = async (use: (directory: string) => Promise<void>): Promise<void> => {
-  const directory = await mkdtemp(join(fileURLToPath(new URL('..', import.meta.url)), 'tmp-'))
+  await mkdir(cache, { recursive: true })
+  const directory = await mkdtemp(join(cache, 'test-'))
   try {
     await use(directory)
   } finally {
