@@ -1,11 +1,18 @@
 import type { Kv } from '@conclave/client'
 
+/** After an interruption, what is under way is given so long to be acknowledged. */
+const lastMillis = 5_000
 /** A line longer than this is no record: a key and a value at their largest, every character escaped. */
 const maxLine = 8 * 1024 * 1024
 const newline = 0x0a
 /** What may be under way at a time. */
 const maxInFlight = 2048
 const maxInFlightBytes = 8 * 1024 * 1024
+
+/** The import was told to end. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+}
 
 export interface ImportRecord {
   readonly line: number
@@ -108,20 +115,26 @@ export interface ImportSummary {
 
 /**
  * Writes records as they come, many under way at a time; the client takes them across a change of leader. Keeps going until the first error, then
- * waits for what is under way.
- * @returns the error that ended it, if any, and the line at which it stood.
+ * waits for what is under way. When `signal` fires it takes no more, and gives what is under way a few seconds; the caller ends the input.
+ * @returns the error that ended it, if any, and the line at which it stood; of an interruption, the first line that is not acknowledged.
  */
 export const importRecords = async (
   kv: Pick<Kv, 'put'>,
   records: AsyncIterable<ImportRecord>,
   summary: ImportSummary,
   timeout: number,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<{ readonly error: unknown; readonly line: number | undefined } | undefined> => {
   let bytes = 0
   let wake: () => void = () => {}
   let failed: { error: unknown; line: number | undefined } | undefined
+  const lines = new Set<number>()
+  let next = 1
+  let lost = Number.POSITIVE_INFINITY
   const put = ({ line, key, value }: ImportRecord): void => {
     const cost = key.length + value.length
+    lines.add(line)
+    next = line + 1
     bytes += cost
     summary.underWay += 1
     void kv
@@ -129,6 +142,7 @@ export const importRecords = async (
       .then(
         ({ revision }) => acknowledge(summary, revision),
         (error: unknown) => {
+          lost = Math.min(lost, line)
           // The first line that failed is where a person looks; later ones usually fail for the same reason.
           if (failed === undefined || (failed.line ?? 0) > line) failed = { error, line }
         },
@@ -136,9 +150,20 @@ export const importRecords = async (
       .finally(() => {
         bytes -= cost
         summary.underWay -= 1
+        lines.delete(line)
         wake()
       })
   }
+  let late = false
+  let timer: NodeJS.Timeout | undefined
+  const interrupted = (): void => {
+    timer = setTimeout(() => {
+      late = true
+      wake()
+    }, lastMillis)
+    wake()
+  }
+  signal.addEventListener('abort', interrupted, { once: true })
   const until = async (done: () => boolean): Promise<void> => {
     while (!done()) {
       await new Promise<void>((resolve) => {
@@ -148,17 +173,20 @@ export const importRecords = async (
   }
   try {
     for await (const record of records) {
-      if (failed !== undefined) break
+      if (failed !== undefined || signal.aborted) break
       put(record)
       if (summary.underWay >= maxInFlight || bytes >= maxInFlightBytes) {
-        await until(() => summary.underWay < maxInFlight && bytes < maxInFlightBytes)
+        await until(() => (summary.underWay < maxInFlight && bytes < maxInFlightBytes) || signal.aborted)
       }
     }
   } catch (error) {
     failed ??= { error, line: error instanceof BadLine ? error.line : undefined }
   }
-  await until(() => summary.underWay === 0)
-  return failed
+  await until(() => summary.underWay === 0 || late)
+  clearTimeout(timer)
+  signal.removeEventListener('abort', interrupted)
+  if (!signal.aborted) return failed
+  return { error: new Interrupted('interrupted'), line: Math.min(lost, next, ...lines) }
 }
 
 const acknowledge = (summary: ImportSummary, revision: bigint): void => {

@@ -8,6 +8,9 @@ import { KvLs } from './commands/kv/ls.ts'
 import { KvPut } from './commands/kv/put.ts'
 import { KvWatch } from './commands/kv/watch.ts'
 import { Logs } from './commands/logs.ts'
+import { MemberAdd } from './commands/member/add.ts'
+import { MemberPromote, MemberRemove, MemberUpdate, MoveLeader } from './commands/member/change.ts'
+import { MemberList } from './commands/member/list.ts'
 import { NodeKill, NodePause, NodeRestart, NodeResume } from './commands/node/control.ts'
 import { NodeStart } from './commands/node/start.ts'
 import { Status } from './commands/status.ts'
@@ -33,6 +36,12 @@ export const COMMANDS = {
   'node:pause': NodePause,
   'node:resume': NodeResume,
   'node:restart': NodeRestart,
+  'member:list': MemberList,
+  'member:add': MemberAdd,
+  'member:remove': MemberRemove,
+  'member:promote': MemberPromote,
+  'member:update': MemberUpdate,
+  'move-leader': MoveLeader,
   'kv:put': KvPut,
   'kv:get': KvGet,
   'kv:del': KvDel,

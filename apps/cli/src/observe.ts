@@ -6,6 +6,7 @@ import {
   protocolVersion,
 } from '@conclave/client/protocol'
 import { createHost, type FrameStream, generateIdentity, type Host } from '@conclave/transport-libp2p'
+import { checkOneCluster } from './clusters.ts'
 import { processesOf } from './local/supervise.ts'
 import type { Target } from './target.ts'
 import type { NodeView } from './view.ts'
@@ -92,7 +93,12 @@ export const observe = async (target: Target): Promise<Observer> => {
     return known
   }
   return {
-    look: () => (target.local === undefined ? lookRemote(target.endpoints, probe) : lookLocal(target, probe)),
+    look: async () => {
+      if (target.local !== undefined) return lookLocal(target, probe)
+      const named = await lookAtEndpoints(target.endpoints, probe)
+      checkOneCluster(named)
+      return sorted([...named, ...(await lookAtMembers(named, probe))])
+    },
     [Symbol.asyncDispose]: () => host.close(),
   }
 }
@@ -101,7 +107,7 @@ type Probing = (endpoint: string) => Probe
 
 const lookLocal = async ({ local, endpoints }: Target, probe: Probing): Promise<NodeView[]> => {
   if (local === undefined) return []
-  return Promise.all(
+  const own = await Promise.all(
     processesOf(local).map(async ({ node, state, record }, at) => {
       const address = endpoints[at] ?? ''
       const view = { name: node.name, id: node.id, address, state, ...(record && { pid: record.pid }) }
@@ -109,26 +115,33 @@ const lookLocal = async ({ local, endpoints }: Target, probe: Probing): Promise<
       return status === undefined ? view : { ...view, status }
     }),
   )
+  // Members that were added later are no processes of this directory.
+  return [...own, ...sorted(await lookAtMembers(own, probe))]
 }
 
-/** The endpoints that were given, and the members that they tell of. */
-const lookRemote = async (endpoints: readonly string[], probe: Probing): Promise<NodeView[]> => {
-  const first = await Promise.all(endpoints.map(async (address) => view(address, await probe(address).status())))
-  const seen = new Set(first.map(({ id }) => id))
+const lookAtEndpoints = (endpoints: readonly string[], probe: Probing): Promise<NodeView[]> =>
+  Promise.all(endpoints.map(async (address) => view(address, await probe(address).status())))
+
+/** The members that these nodes tell of, themselves apart. */
+const lookAtMembers = (views: readonly NodeView[], probe: Probing): Promise<NodeView[]> => {
+  const seen = new Set(views.map(({ id }) => id))
   const more: { readonly name: string; readonly address: string }[] = []
-  for (const { status } of first) {
-    for (const { id, name, addresses } of status?.members ?? []) {
-      const [address] = addresses
-      if (seen.has(id) || address === undefined) continue
-      seen.add(id)
-      more.push({ name, address: address.includes('/p2p/') ? address : `${address}/p2p/${id}` })
-    }
-  }
-  const others = await Promise.all(
-    more.map(async ({ name, address }) => ({ ...view(address, await probe(address).status()), name })),
+  // The leader's word first: a node that was removed, or lags behind, tells of members of the past.
+  const tellers = [...views].sort(
+    (left, right) => Number(right.status?.leading === true) - Number(left.status?.leading === true),
   )
-  return [...first, ...others].sort((left, right) => left.name.localeCompare(right.name, 'en', { numeric: true }))
+  const [teller] = tellers.filter(({ status }) => status !== undefined && status.phase !== 'removed')
+  for (const { id, name, addresses } of teller?.status?.members ?? []) {
+    const [address] = addresses
+    if (seen.has(id) || address === undefined) continue
+    seen.add(id)
+    more.push({ name, address: address.includes('/p2p/') ? address : `${address}/p2p/${id}` })
+  }
+  return Promise.all(more.map(async ({ name, address }) => ({ ...view(address, await probe(address).status()), name })))
 }
+
+const sorted = (views: readonly NodeView[]): NodeView[] =>
+  [...views].sort((left, right) => left.name.localeCompare(right.name, 'en', { numeric: true }))
 
 const view = (address: string, status: NodeStatus | undefined): NodeView => {
   const id = idOf(address)

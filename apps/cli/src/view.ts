@@ -78,21 +78,32 @@ export const rowsOf = (views: readonly NodeView[], rates: ReadonlyMap<string, nu
 }
 
 const styles = { leader: '32', trouble: '33' } as const
-const numeric = new Set(['term', 'commit', 'applied', 'writes/s'])
+const numeric: ReadonlySet<string> = new Set(['term', 'commit', 'applied', 'writes/s'])
 
-/** Lines of a table; numbers to the right. The address comes last and is shown whole. */
-export const renderTable = (rows: readonly Row[], paint: (style: string, text: string) => string): string[] => {
-  const widths = columns.map((title, at) => Math.max(title.length, ...rows.map((row) => row.cells[at]?.length ?? 0)))
+type Paint = (style: string, text: string) => string
+
+/** Lines of the table of nodes. The address comes last and is shown whole. */
+export const renderTable = (rows: readonly Row[], paint: Paint): string[] =>
+  renderColumns(columns, numeric, rows, paint)
+
+/** Lines of a table; numbers to the right. */
+export const renderColumns = (
+  titles: readonly string[],
+  numbers: ReadonlySet<string>,
+  rows: readonly Row[],
+  paint: Paint,
+): string[] => {
+  const widths = titles.map((title, at) => Math.max(title.length, ...rows.map((row) => row.cells[at]?.length ?? 0)))
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, at) => {
         const width = widths[at] ?? 0
-        return numeric.has(columns[at] ?? '') ? cell.padStart(width) : cell.padEnd(width)
+        return numbers.has(titles[at] ?? '') ? cell.padStart(width) : cell.padEnd(width)
       })
       .join('  ')
       .trimEnd()
   return [
-    paint('1', line(columns)),
+    paint('1', line(titles)),
     ...rows.map((row) => (row.style === undefined ? line(row.cells) : paint(styles[row.style], line(row.cells)))),
   ]
 }

@@ -106,6 +106,41 @@ describe('an import', () => {
   })
 })
 
+describe('an import that is interrupted', () => {
+  test('takes no more, waits for what is under way, and says up to where everything is written', async () => {
+    const stop = new AbortController()
+    const waiting: (() => void)[] = []
+    const put = ((key: string) =>
+      new Promise((resolve) => {
+        const done = () => resolve({ done: true, revision: 1n, previous: 0n })
+        if (key === 'k2') done()
+        else waiting.push(done)
+        if (key === 'k4') stop.abort()
+      })) as Put
+    const text = Array.from({ length: 100 }, (_, at) => `{"key":"k${at}","value":"v"}\n`).join('')
+    const summary = fresh()
+    const importing = importRecords({ put }, readRecords(pieces(text, 4096)), summary, 1000, stop.signal)
+    await new Promise((resolve) => setImmediate(resolve))
+    for (const done of waiting) done()
+    expect(await importing).toMatchObject({ line: 6, error: { name: 'Interrupted' } })
+    expect(summary).toMatchObject({ records: 5, underWay: 0 })
+  })
+
+  test('does not count a line that failed as written', async () => {
+    const stop = new AbortController()
+    const put = (async (key: string) => {
+      if (key === 'k1') {
+        stop.abort()
+        throw new Error('lost')
+      }
+      return { done: true, revision: 1n, previous: 0n }
+    }) as Put
+    const text = '{"key":"k0","value":"v"}\n{"key":"k1","value":"v"}\n'
+    const failed = await importRecords({ put }, readRecords(pieces(text, 4096)), fresh(), 1000, stop.signal)
+    expect(failed).toMatchObject({ line: 2, error: { name: 'Interrupted' } })
+  })
+})
+
 test('progress is a bar if the size is known, and says when the cluster does not answer', () => {
   expect(progressLine({ records: 10, underWay: 3 }, 5, 0.5)).toBe('████████████░░░░░░░░░░░░  50 %  10 records  5/s')
   expect(progressLine({ records: 10, underWay: 3 }, 0, undefined)).toBe('10 records  waiting for the cluster')

@@ -13,8 +13,8 @@ interface Known {
   /** Named by the caller: never forgotten, and preferred for local reads. */
   readonly endpoint: boolean
   connection: Connection | undefined
-  /** Set from the start of a dial to the welcome or the failure. */
-  dialing: boolean
+  /** From the start of a dial to the welcome or the failure. Never rejects. */
+  dialing: Promise<void> | undefined
   failures: number
   retry: Cancel | undefined
   error: Error | undefined
@@ -91,7 +91,7 @@ export class Cluster implements ConnectionEvents {
     if (node === undefined || !this.#open) return undefined
     const ready = this.#ready(node)
     if (ready !== undefined) return ready
-    if (!node.dialing) await this.#connect(node)
+    await this.#connect(node)
     return this.#ready(node)
   }
 
@@ -127,7 +127,7 @@ export class Cluster implements ConnectionEvents {
       addresses,
       endpoint,
       connection: undefined,
-      dialing: false,
+      dialing: undefined,
       failures: 0,
       retry: undefined,
       error: undefined,
@@ -146,20 +146,26 @@ export class Cluster implements ConnectionEvents {
       return
     }
     const others = [...this.#nodes.values()].filter((node) => node !== leader)
-    if (others.some((node) => this.#ready(node) !== undefined || node.dialing)) return
+    if (others.some((node) => this.#ready(node) !== undefined || node.dialing !== undefined)) return
     const [next] = others.filter((node) => node.retry === undefined).sort((a, b) => a.failures - b.failures)
     if (next !== undefined) this.#want(next)
   }
 
   #want(node: Known): void {
-    if (node.connection !== undefined || node.dialing || node.retry !== undefined) return
-    // Never rejects.
-    void this.#connect(node)
+    if (node.connection === undefined && node.retry === undefined) void this.#connect(node)
+  }
+
+  /** The attempt that is under way, or a new one. */
+  #connect(node: Known): Promise<void> {
+    node.dialing ??= this.#attempt(node).then(() => {
+      node.dialing = undefined
+      this.maintain()
+    })
+    return node.dialing
   }
 
   /** One attempt, until the welcome or the failure. */
-  async #connect(node: Known): Promise<void> {
-    node.dialing = true
+  async #attempt(node: Known): Promise<void> {
     node.retry?.()
     node.retry = undefined
     const { clock, dial, local, cluster } = this.#init
@@ -173,9 +179,7 @@ export class Cluster implements ConnectionEvents {
       this.#failed(node, error instanceof Error ? error : new Error(String(error)))
     } finally {
       late()
-      node.dialing = false
     }
-    this.maintain()
   }
 
   /** Waits for the welcome. */
@@ -237,7 +241,8 @@ export class Cluster implements ConnectionEvents {
     const leader = this.leaderConnection()
     if (leader !== undefined && leader !== from) return
     this.#members = members
-    for (const node of [...this.#nodes.values()]) if (node.connection === undefined && !node.dialing) this.#forget(node)
+    for (const node of [...this.#nodes.values()])
+      if (node.connection === undefined && node.dialing === undefined) this.#forget(node)
   }
 
   /** News of an older reign are old; of the same reign they matter if they name the leader for the first time. */

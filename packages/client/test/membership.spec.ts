@@ -13,6 +13,14 @@ const started = async (cluster: FakeCluster) => {
   return { client, clock, membership: client.membership }
 }
 
+/** All nodes but the first answer a dial a few turns later. */
+const slowly =
+  (cluster: FakeCluster): FakeCluster['dial'] =>
+  async (id, addresses, signal) => {
+    if (id !== cluster.node(0).id) await quiet()
+    return cluster.dial(id, addresses, signal)
+  }
+
 /** What has become of a promise so far. */
 const watched = (promise: Promise<unknown>) => {
   const state: { error?: unknown; settled: boolean } = { settled: false }
@@ -179,6 +187,16 @@ test('a node of an older version is never sent what it does not know', async () 
   await expect(membership.add(d)).rejects.toMatchObject({ code: 'refused', reason: 'unsupported' })
   await client.kv.put('still', 'there')
   expect(cluster.node(0).changes).toBe(0)
+})
+
+test('the status of every member is asked right after connecting too, when some are still being dialled', async () => {
+  const cluster = new FakeCluster()
+  const client = await connect({
+    endpoints: cluster.nodes.map((node) => node.endpoint),
+    world: { dial: slowly(cluster), random: seededRandom(1) },
+  })
+  clients.push(client)
+  expect((await client.status()).map(({ reachable }) => reachable)).toEqual([true, true, true])
 })
 
 test('an unknown read level is refused before anything is sent', async () => {

@@ -5,7 +5,7 @@ import { CommandFailed, exitCodes } from '../exit.ts'
 export class Init extends ConclaveCommand {
   static override summary = 'Make the identity of a node on this host, and print the line that names it to the others.'
   static override description =
-    'Run it on every host, then paste all the lines into `conclave node start` on every host. Again: prints the same line.'
+    'To found a cluster: run it on every host, then paste all the lines into `conclave node start` on every host. To join one that is there: run it on the new host, then `conclave member add` with what stands behind --member. Again: prints the same line.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> --name a --listen /ip4/192.168.1.10/tcp/7400 --data /var/lib/conclave',
   ]
@@ -45,7 +45,7 @@ export class Init extends ConclaveCommand {
     this.log(`--member ${member}`)
     if (process.stdout.isTTY) {
       this.logToStderr(
-        `\nPaste this line, and those of the other hosts, into:\n  conclave node start --name ${name} --listen ${listen} --data ${data} --member …`,
+        `\nTo found a cluster, paste this line, and those of the other hosts, into:\n  conclave node start --name ${name} --listen ${listen} --data ${data} --member …\nTo join one that is there, add it:\n  conclave member add ${member}`,
       )
     }
     return { name, id, address: `${listen}/p2p/${id}`, member, flag: `--member ${member}` }

@@ -1,11 +1,13 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
 import { Args, Flags } from '@oclif/core'
 import { ConclaveCommand } from '../../base-command.ts'
 import { clientFlags, maxTimeoutSeconds, openClient } from '../../client.ts'
 import { CommandFailed, type ExitCode, exitCodeOf, exitCodes } from '../../exit.ts'
-import { BadLine, type ImportSummary, importRecords, readRecords } from '../../import-records.ts'
+import { BadLine, type ImportSummary, Interrupted, importRecords, readRecords } from '../../import-records.ts'
 import { Progress } from '../../progress.ts'
+import { endSignal } from '../../signals.ts'
 
 export class KvImport extends ConclaveCommand {
   static override summary = 'Put many records: NDJSON with "key" and "value", from a file or standard input.'
@@ -37,7 +39,12 @@ export class KvImport extends ConclaveCommand {
     const progress = new Progress(process.stderr, summary, size, this.jsonEnabled())
     const started = performance.now()
     const records = readRecords(input, (bytes) => progress.read(bytes))
-    const failed = await importRecords(client.kv, records, summary, flags.timeout * 1000)
+    const stop = new AbortController()
+    void endSignal().then((signal) => {
+      stop.abort(signal)
+      input.destroy()
+    })
+    const failed = await importRecords(client.kv, records, summary, flags.timeout * 1000, stop.signal)
     progress.end()
     const seconds = (performance.now() - started) / 1000
     const result = {
@@ -47,7 +54,7 @@ export class KvImport extends ConclaveCommand {
       seconds: Math.round(seconds * 1000) / 1000,
       recordsPerSecond: seconds > 0 ? Math.round(summary.records / seconds) : 0,
     }
-    if (failed !== undefined) throw failure(failed.error, failed.line, summary.records)
+    if (failed !== undefined) throw failure(failed.error, failed.line, summary)
     this.log(
       `imported ${result.records} records in ${seconds.toFixed(1)} s (${result.recordsPerSecond}/s), revisions ${result.firstRevision ?? '-'} to ${result.lastRevision ?? '-'}`,
     )
@@ -55,9 +62,7 @@ export class KvImport extends ConclaveCommand {
   }
 }
 
-const open = async (
-  file: string,
-): Promise<{ readonly input: AsyncIterable<Uint8Array>; readonly size: number | undefined }> => {
+const open = async (file: string): Promise<{ readonly input: Readable; readonly size: number | undefined }> => {
   if (file === '-') return { input: process.stdin, size: undefined }
   const found = await stat(file).catch(() => undefined)
   // A pipe will do: `import <(…)`, /dev/stdin.
@@ -72,7 +77,17 @@ const open = async (
   return { input: createReadStream(file, { highWaterMark: 256 * 1024 }), size: found.isFile() ? found.size : undefined }
 }
 
-const failure = (error: unknown, line: number | undefined, records: number): CommandFailed => {
+const interruption = (line: number | undefined, { records, underWay }: ImportSummary): CommandFailed =>
+  new CommandFailed(
+    underWay > 0 ? exitCodes.unavailable : exitCodes.error,
+    'interrupted',
+    `interrupted: ${records} records were acknowledged${underWay > 0 ? `, whether ${underWay} more were written is unknown` : ''}`,
+    `Everything before line ${line} is written. Import again from there, or all of it: a put can be repeated.`,
+  )
+
+const failure = (error: unknown, line: number | undefined, summary: ImportSummary): CommandFailed => {
+  if (error instanceof Interrupted) return interruption(line, summary)
+  const { records } = summary
   const message = error instanceof Error ? error.message : String(error)
   const count = `${records} records were acknowledged`
   if (error instanceof BadLine) {

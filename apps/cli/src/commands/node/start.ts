@@ -29,16 +29,20 @@ export class NodeStart extends ConclaveCommand {
     }),
     data: Flags.string({ description: 'data directory', helpValue: 'DIR' }),
     member: Flags.string({
-      description: 'every member, this one included: what `conclave init` printed',
+      description: 'every member, this one included: what `conclave init` printed; with --join, some present members',
       multiple: true,
       multipleNonGreedy: true,
       helpValue: 'NAME=MULTIADDR/p2p/ID',
+    }),
+    join: Flags.boolean({
+      description: 'join a cluster that is there: wait until `conclave member add` has added this node',
     }),
     engine: Flags.string({ description: 'consensus engine', options: ['raft'] }),
     profile: Flags.string({ description: 'timing', options: ['lan', 'wan'] }),
     'insecure-clients': Flags.boolean({
       description: 'serve clients beyond loopback: anyone who reaches the port may read and write',
     }),
+    leases: Flags.boolean({ description: 'serve lease reads without a round to a quorum; the same on all members' }),
     log: Flags.string({ description: 'log level (default: info)', options: [...levels] }),
     ...ownerFlag,
   }
@@ -75,6 +79,8 @@ interface StartFlags {
   readonly engine?: string | undefined
   readonly profile?: string | undefined
   readonly 'insecure-clients'?: boolean
+  readonly join?: boolean
+  readonly leases?: boolean
 }
 
 /** What the flags say of a configuration; what they leave out is absent. The node's own schema judges it. */
@@ -88,6 +94,8 @@ const configFrom = (flags: StartFlags): Record<string, unknown> => {
     engine: flags.engine,
     profile: flags.profile,
     insecureClients: flags['insecure-clients'] || undefined,
+    join: flags.join || undefined,
+    leases: flags.leases || undefined,
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
