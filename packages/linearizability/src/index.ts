@@ -5,6 +5,8 @@
  */
 export type { Now } from './budget.ts'
 export { type CheckOptions, check, type Verdict } from './check.ts'
+export { drawSvg } from './draw-svg.ts'
+export { drawText } from './draw-text.ts'
 export {
   type Model,
   type Operation,

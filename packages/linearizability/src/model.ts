@@ -57,6 +57,11 @@ export interface Model<State, Input, Output> {
    */
   readOnly?(input: Input): boolean
   /**
+   * Whether a call that returned this can happen neither in this state nor in any that may follow: it tells of a revision that has been
+   * overtaken. Spares the search a wrong way of which it would hear much later. Default: false.
+   */
+  tooLate?(state: State, input: Input, output: Output): boolean
+  /**
    * Splits a history into ones that are linearizable if and only if the whole is (Herlihy and Wing 1990, section 3.1: linearizability is local;
    * P-compositionality in Horn and Kroening 2015, section 3). Every operation goes into exactly one part. Default: one part.
    */

@@ -1,7 +1,7 @@
 import type { Budget } from './budget.ts'
 import type { Model } from './model.ts'
 import { Memory, Placed } from './placed.ts'
-import type { Timeline } from './timeline.ts'
+import type { Call, Timeline } from './timeline.ts'
 
 /** A point in one order of calls. */
 export interface Config<State> {
@@ -17,6 +17,8 @@ export interface Quest<State, Input, Output> {
   /** The goal is that all calls below this number are placed: the first so many to return. */
   readonly until: number
   readonly budget: Budget
+  /** Follow each order to where it ends, also if `Model.tooLate` tells the end before. */
+  readonly patient?: boolean
   /** Gets every way to reach the goal that no other makes superfluous. @returns whether to stop. */
   readonly reached: (config: Config<State>) => boolean
 }
@@ -25,7 +27,10 @@ export type Findings<State> =
   | { readonly end: 'stopped' }
   | {
       readonly end: 'exhausted'
-      /** The call that no order got past, if not one order reached the goal. */
+      /**
+       * A call that no order got past, if not one order reached the goal: no order holds all up to this number. The first such, unless the model
+       * tells what is too late: then the trouble may be known before it is there.
+       */
       readonly stuckAt: number
       /** States in which that call was tried in vain: different ones, and not more than `maxStuckStates`. */
       readonly stuckIn: readonly State[]
@@ -34,23 +39,30 @@ export type Findings<State> =
 
 const maxStuckStates = 8
 
-/** One step of the order that is being tried. */
+/** A point of the order that is being tried, and what has been tried from there. */
 interface Frame<State> {
+  /** The call that led here; -1: none, a start. */
   readonly call: number
-  /** Before the call. */
   readonly state: State
   readonly key: string
-  /** The call may as well go first: if that leads nowhere, nothing else will. */
+  /** Calls that returned and may come next. */
+  readonly options: readonly number[]
+  /** The options are all there is to try: open calls need not be. */
   readonly committed: boolean
+  /** The call that no order from here gets past, if nothing helps. */
+  readonly barrier: number
+  /** Index of the next to try: in `options`, and beyond them an open call. */
+  at: number
 }
 
 /**
  * Tries orders of calls, depth first, without recursion (Wing and Gong 1993; Lowe 2017, section 3). The next call of an order is one that was invoked before
- * any other that is not placed returned. Four rules spare most of the work, and lose no order that matters:
+ * any other that is not placed returned. Some rules spare most of the work, and lose no order that matters:
  *
  * - a pair of placed calls and state is visited once (`Memory`);
  * - a read that returned and that leaves the state as it is goes first, without alternatives: later it would do no more, and no other call waits for it
  *   (a deletion that finds nothing may have to wait for something to delete);
+ * - once a call is too late for its answer (`Model.tooLate`), the order is given up;
  * - an open call that leaves the state as it is does not happen;
  * - of two open calls in a row, the first does not happen if the second makes the same state without it.
  */
@@ -93,34 +105,25 @@ class Search<State, Input, Output> {
     return { end: 'exhausted', stuckAt: this.#deepest, stuckIn: [...this.#stuck.values()] }
   }
 
-  #runFrom(start: State): Findings<State>['end'] {
-    const { model, timeline, until, budget, reached } = this.#quest
-    let state = start
-    let key = model.key(state)
+  #runFrom(state: State): Findings<State>['end'] {
+    const { model, until, budget, reached } = this.#quest
+    const key = model.key(state)
     if (!this.#memory.visit(this.#placed, key)) return 'exhausted'
     if (this.#placed.low >= until) return reached({ state, placed: this.#base }) ? 'stopped' : 'exhausted'
-    let cursor = this.#first()
-    for (;;) {
-      const call = this.#candidate(cursor)
+    this.#enter(-1, state, key)
+    for (let frame = this.#stack.at(-1); frame !== undefined; frame = this.#stack.at(-1)) {
+      const call = this.#nextOption(frame)
       if (call < 0) {
-        this.#noteStuck(state, key)
-        const frame = this.#stack.pop()
-        if (frame === undefined) return 'exhausted'
-        this.#unplace(frame.call)
-        state = frame.state
-        key = frame.key
-        cursor = frame.committed ? timeline.calls.length : this.#after(frame.call)
+        this.#noteStuck(frame)
+        this.#stack.pop()
+        if (frame.call >= 0) this.#unplace(frame.call)
         continue
       }
       if (!budget.spend(1)) return 'spent'
-      cursor = this.#after(call)
-      const next = this.#step(state, call)
+      const next = this.#step(frame.state, call)
       if (next === undefined) continue
       const nextKey = model.key(next)
-      const open = call >= timeline.closed
-      if (open && (nextKey === key || this.#superfluous(call, nextKey))) continue
-      const committed = !open && nextKey === key && this.#readOnly(call)
-      if (committed) cursor = timeline.calls.length
+      if (this.#isOpen(call) && (nextKey === frame.key || this.#superfluous(call, nextKey))) continue
       this.#place(call)
       if (!this.#memory.visit(this.#placed, nextKey)) {
         this.#unplace(call)
@@ -128,70 +131,111 @@ class Search<State, Input, Output> {
         if (reached({ state: next, placed: this.#order(call) })) return 'stopped'
         this.#unplace(call)
       } else {
-        this.#stack.push({ call, state, key, committed })
-        state = next
-        key = nextKey
-        cursor = this.#first()
+        this.#enter(call, next, nextKey)
       }
     }
+    return 'exhausted'
   }
 
-  #step(state: State, call: number): State | undefined {
-    const { model, timeline } = this.#quest
-    const { operation } = timeline.calls[call] as (typeof timeline.calls)[number]
-    return model.step(state, operation.input, timeline.output(call))
-  }
-
-  #readOnly(call: number): boolean {
-    const { model, timeline } = this.#quest
-    const { operation } = timeline.calls[call] as (typeof timeline.calls)[number]
-    return model.readOnly?.(operation.input) === true
-  }
-
-  /** The open call before this one in a row was not needed to get to this state. */
-  #superfluous(call: number, nextKey: string): boolean {
-    const before = this.#stack.at(-1)
-    if (before === undefined || before.call < this.#quest.timeline.closed) return false
-    const without = this.#step(before.state, call)
-    return without !== undefined && this.#quest.model.key(without) === nextKey
-  }
-
-  #order(last: number): readonly number[] {
-    return [...this.#base, ...this.#stack.map(({ call }) => call), last]
-  }
-
-  #noteStuck(state: State, key: string): void {
-    const { low } = this.#placed
-    if (low > this.#deepest) {
-      this.#deepest = low
-      this.#stuck.clear()
-    }
-    if (low === this.#deepest && this.#stuck.size < maxStuckStates) this.#stuck.set(key, state)
-  }
-
-  #first(): number {
-    return this.#next[this.#quest.timeline.closed] as number
-  }
-
-  #after(call: number): number {
-    return call < this.#quest.timeline.closed ? (this.#next[call] as number) : call + 1
-  }
-
-  /** The first call from `cursor` on that may be placed next; -1: there is none. */
-  #candidate(cursor: number): number {
-    const { closed, calls, invoked, returned } = this.#quest.timeline
+  /** Looks what may come next. */
+  #enter(call: number, state: State, key: string): void {
+    const { model, timeline, budget } = this.#quest
+    const { closed, invoked, returned } = timeline
     const barrier = returned[this.#placed.low] as number
-    if (cursor < closed && (invoked[cursor] as number) <= barrier) return cursor
-    for (let call = Math.max(cursor, closed); call < calls.length; call++) {
+    const options: number[] = []
+    let late = -1
+    for (let next = this.#next[closed] as number; next < closed; next = this.#next[next] as number) {
+      if ((invoked[next] as number) > barrier) break
+      if (this.#tooLate(state, next)) {
+        options.length = 0
+        late = next
+        break
+      }
+      if (this.#isRead(next)) {
+        budget.spend(1)
+        const after = this.#step(state, next)
+        if (after === undefined) continue
+        if (model.key(after) === key) {
+          this.#stack.push({ call, state, key, options: [next], committed: true, barrier: this.#placed.low, at: 0 })
+          return
+        }
+      }
+      options.push(next)
+    }
+    // The first to return is the most urgent.
+    options.sort((a, b) => a - b)
+    this.#stack.push({
+      call,
+      state,
+      key,
+      options,
+      committed: late >= 0,
+      barrier: Math.max(late, this.#placed.low),
+      at: 0,
+    })
+  }
+
+  /** The next call to try; -1: there is none. */
+  #nextOption(frame: Frame<State>): number {
+    const { closed, calls, invoked, returned } = this.#quest.timeline
+    const { options } = frame
+    if (frame.at < options.length) return options[frame.at++] as number
+    if (frame.committed) return -1
+    const barrier = returned[this.#placed.low] as number
+    for (let call = closed + frame.at - options.length; call < calls.length; call++) {
       if ((invoked[call] as number) > barrier) return -1
+      frame.at += 1
       if (!this.#placed.has(call)) return call
     }
     return -1
   }
 
+  #isOpen(call: number): boolean {
+    return call >= this.#quest.timeline.closed
+  }
+
+  #isRead(call: number): boolean {
+    const { model, timeline } = this.#quest
+    return model.readOnly?.((timeline.calls[call] as Call<Input, Output>).operation.input) === true
+  }
+
+  #tooLate(state: State, call: number): boolean {
+    const { model, timeline, patient } = this.#quest
+    if (patient === true || model.tooLate === undefined) return false
+    const { operation } = timeline.calls[call] as Call<Input, Output>
+    return model.tooLate(state, operation.input, operation.output as Output)
+  }
+
+  #step(state: State, call: number): State | undefined {
+    const { model, timeline } = this.#quest
+    const { operation } = timeline.calls[call] as Call<Input, Output>
+    return model.step(state, operation.input, timeline.output(call))
+  }
+
+  /** The open call before this one in a row was not needed to get to this state. */
+  #superfluous(call: number, nextKey: string): boolean {
+    const here = this.#stack.at(-1)
+    const before = this.#stack.at(-2)
+    if (here === undefined || before === undefined || !this.#isOpen(here.call)) return false
+    const without = this.#step(before.state, call)
+    return without !== undefined && this.#quest.model.key(without) === nextKey
+  }
+
+  #order(last: number): readonly number[] {
+    return [...this.#base, ...this.#stack.slice(1).map(({ call }) => call), last]
+  }
+
+  #noteStuck({ state, key, barrier }: Frame<State>): void {
+    if (barrier > this.#deepest) {
+      this.#deepest = barrier
+      this.#stuck.clear()
+    }
+    if (barrier === this.#deepest && this.#stuck.size < maxStuckStates) this.#stuck.set(key, state)
+  }
+
   #place(call: number): void {
     this.#placed.add(call)
-    if (call >= this.#quest.timeline.closed) return
+    if (this.#isOpen(call)) return
     const next = this.#next[call] as number
     const previous = this.#previous[call] as number
     this.#next[previous] = next
@@ -201,7 +245,7 @@ class Search<State, Input, Output> {
   /** Undoes the last `#place`: the links of what was taken out are still as they were (Knuth's dancing links). */
   #unplace(call: number): void {
     this.#placed.remove(call)
-    if (call >= this.#quest.timeline.closed) return
+    if (this.#isOpen(call)) return
     this.#next[this.#previous[call] as number] = call
     this.#previous[this.#next[call] as number] = call
   }

@@ -1,6 +1,7 @@
 import type { Budget } from './budget.ts'
 import type { Model, Operation } from './model.ts'
 import { type Config, explore } from './search.ts'
+import { oneOf } from './sentences.ts'
 import { type Call, Timeline } from './timeline.ts'
 
 export interface WindowCall<Input, Output> {
@@ -38,7 +39,6 @@ const maxStarts = 32
 /** Steps that one attempt to leave calls out may take, and all of them. */
 const attemptSteps = 10_000
 const allAttemptSteps = 1_000_000
-const shownStates = 4
 
 interface Case<State, Input, Output> {
   readonly model: Model<State, Input, Output>
@@ -83,6 +83,7 @@ const goPast = <State, Input, Output>(
   const numbers = new Map(timeline.calls.map(({ id }, number) => [id, number]))
   return explore({
     model,
+    patient: true,
     timeline,
     starts: starts.map(({ state, placed }) => ({ state, placed: placed.map((id) => numbers.get(id) as number) })),
     until: (numbers.get(stuck) as number) + 1,
@@ -122,6 +123,22 @@ const caseOf = <State, Input, Output>(
   }
 }
 
+/** The case that begins with the history. */
+const wholeCase = <State, Input, Output>(
+  model: Model<State, Input, Output>,
+  timeline: Timeline<Input, Output>,
+  stuckAt: number,
+): Case<State, Input, Output> => {
+  const end = timeline.returned[stuckAt] as number
+  return {
+    model,
+    calls: timeline.calls.filter((_, number) => (timeline.invoked[number] as number) <= end),
+    starts: [{ state: model.initial(), placed: [] }],
+    stuck: timeline.calls[stuckAt]?.id as number,
+    earlier: 0,
+  }
+}
+
 /** Frees as many calls as it can, the earliest first, in halves, quarters and so on down to single ones. */
 const freed = <State, Input, Output>(it: Case<State, Input, Output>, budget: Budget): ReadonlySet<number> => {
   const ids = it.calls.map(({ id }) => id).filter((id) => id !== it.stuck)
@@ -139,17 +156,9 @@ const freed = <State, Input, Output>(it: Case<State, Input, Output>, budget: Bud
 
 const unique = (texts: readonly string[]): readonly string[] => [...new Set(texts)]
 
-/** `a`, `a or b`, `a, b or c`; from the fifth on only their number. */
-export const oneOf = (texts: readonly string[]): string => {
-  const shown = texts.length > shownStates ? texts.slice(0, shownStates - 1) : texts
-  const rest = texts.length - shown.length
-  const all = rest > 0 ? [...shown, `one of ${rest} more`] : shown
-  return all.length < 2 ? all.join() : `${all.slice(0, -1).join(', ')} or ${all.at(-1)}`
-}
-
 const sentence = <Input, Output>(calls: readonly WindowCall<Input, Output>[], possible: readonly string[]): string => {
   const stuck = calls.find((call) => call.stuck) as WindowCall<Input, Output>
-  const name = (call: WindowCall<Input, Output>): string => `"${call.text}" of client ${call.operation.client}`
+  const name = (call: WindowCall<Input, Output>): string => `${call.text} (client ${call.operation.client})`
   const before = calls.filter(
     ({ operation: { returned } }) => returned !== undefined && returned < stuck.operation.invoked,
   )
@@ -162,6 +171,21 @@ const sentence = <Input, Output>(calls: readonly WindowCall<Input, Output>[], po
   return `${name(stuck)} fits into no order: ${had}${state}.`
 }
 
+/**
+ * The first call that no order gets past. The search may have given up earlier orders for what came later in them, and named a later call: without
+ * that rule it finds the first.
+ */
+const firstStuck = <State, Input, Output>(
+  it: Case<State, Input, Output>,
+  timeline: Timeline<Input, Output>,
+  budget: Budget,
+): number | undefined => {
+  const numbers = new Map(timeline.calls.map(({ id }, number) => [id, number]))
+  const part = new Timeline(it.calls)
+  const findings = goPast({ ...it, timeline: part }, budget)
+  return findings.end === 'exhausted' ? numbers.get(part.calls[findings.stuckAt]?.id as number) : undefined
+}
+
 /** Says why no order gets past the call with the number `stuckAt`. The same history gives the same window, if time does not run out. */
 export const explain = <State, Input, Output>(explained: {
   readonly model: Model<State, Input, Output>
@@ -171,23 +195,24 @@ export const explain = <State, Input, Output>(explained: {
   /** The one of the search that found it: finding it once more from another side takes as long. */
   readonly budget: Budget
 }): Window<Input, Output> => {
-  const { model, name, timeline, stuckAt } = explained
-  const effort = explained.budget.again(allAttemptSteps)
+  const { model, name, timeline, budget } = explained
+  const effort = budget.again(allAttemptSteps)
+  const caseAt = (stuckAt: number, reach: number): Case<State, Input, Output> | undefined =>
+    caseOf(model, timeline, stuckAt, reach, budget.again(2 * budget.steps + 1000))
+  const first = caseAt(explained.stuckAt, reaches[0])
+  const stuckAt = (first && firstStuck(first, timeline, budget.again(attemptSteps))) ?? explained.stuckAt
   let best: { it: Case<State, Input, Output>; free: ReadonlySet<number> } | undefined
   for (const reach of reaches) {
     if (reach > 0 && reach !== reaches[0] && stuckAt <= reach) continue
-    const it = caseOf(model, timeline, stuckAt, reach, explained.budget.again(2 * explained.budget.steps + 1000))
+    const it = caseAt(stuckAt, reach)
     if (it === undefined) continue
     const free = freed(it, effort)
     if (best === undefined || it.calls.length - free.size < best.it.calls.length - best.free.size) best = { it, free }
     if (best.it.calls.length - best.free.size <= fewCalls) break
   }
-  const end = timeline.returned[stuckAt] as number
-  const whole = timeline.calls.filter((_, number) => (timeline.invoked[number] as number) <= end)
-  const stuck = timeline.calls[stuckAt]?.id as number
-  const start = { state: model.initial(), placed: [] }
-  const { it, free } = best ?? { it: { model, calls: whole, starts: [start], stuck, earlier: 0 }, free: new Set() }
-  return describe(it, free, name, timeline.calls.length - whole.length, explained.budget.again(allAttemptSteps))
+  const { it, free } = best ?? { it: wholeCase(model, timeline, stuckAt), free: new Set() }
+  const later = timeline.calls.length - it.earlier - it.calls.length
+  return describe(it, free, name, later, budget.again(allAttemptSteps))
 }
 
 const describe = <State, Input, Output>(

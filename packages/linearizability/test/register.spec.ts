@@ -18,7 +18,7 @@ describe('a register', () => {
     if (result.verdict !== 'illegal') throw new Error(result.verdict)
     expect(result.window.calls.map(({ text }) => text)).toEqual(['write 3', 'write 4', 'read → 3'])
     expect(result.window.why).toBe(
-      '"read → 3" of client 2 fits into no order: "write 4" of client 1 had returned before it was invoked, and the state can only be 4 there.',
+      'read → 3 (client 2) fits into no order: write 4 (client 1) had returned before it was invoked, and the state can only be 4 there.',
     )
   })
 

@@ -104,6 +104,28 @@ const stepKey = (state: KvState, input: KvInput, output: KvOutput | UnknownOutpu
   return met && write(met, value, output.revision, output.previous)
 }
 
+/** Has the write of this revision been overtaken? The next one has a revision above all that have been seen. */
+const gone = (state: KvState, modified: bigint | undefined): boolean =>
+  modified !== undefined &&
+  modified !== 0n &&
+  modified !== state.modified &&
+  modified <= (state.modified === undefined ? state.above : state.seen)
+
+const tooLate = (state: KvState, input: KvInput, output: KvOutput): boolean => {
+  switch (output.type) {
+    case 'got':
+      return (output.revision ?? state.seen) < state.seen || gone(state, output.modRevision)
+    case 'done': {
+      const effective = input.type !== 'delete' || (output.previous !== undefined && output.previous > 0n)
+      const { revision } = output
+      if (revision !== undefined && (revision < state.seen || (effective && revision === state.seen))) return true
+      return gone(state, output.previous)
+    }
+    case 'mismatch':
+      return gone(state, output.current)
+  }
+}
+
 const shown = (value: string | null): string => (value === null ? 'nothing' : JSON.stringify(value))
 
 export const describeKvInput = (input: KvInput): string => {
@@ -147,6 +169,7 @@ export const kvModel: Model<KvState, KvInput, KvOutput> = {
   name: 'kv',
   initial: () => ({ value: null, modified: 0n, above: 0n, seen: 0n }),
   step: stepKey,
+  tooLate,
   readOnly: ({ type }) => type === 'get',
   key: ({ value, modified, above, seen }) =>
     `${modified ?? '?'} ${above} ${seen} ${value === null ? '-' : `=${value}`}`,
