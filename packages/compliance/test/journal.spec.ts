@@ -13,7 +13,13 @@ describe('the suite of journals', () => {
   })
 
   test.each(Object.entries(brokenInMemory))('catches a journal that %s', async (name, { found, breaks }) => {
-    const suite = await journalCompliance({ name, store: memoryStore(breaks), seeds: 1, crashes: 20, patienceMillis: 1000 })
+    const suite = await journalCompliance({
+      name,
+      store: memoryStore(breaks),
+      seeds: 1,
+      crashes: 20,
+      patienceMillis: 1000,
+    })
     expect(await suite.run((test) => test.startsWith(found))).toHaveLength(1)
   })
 

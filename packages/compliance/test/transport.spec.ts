@@ -10,7 +10,7 @@ describe('the suite of transports', () => {
   })
 
   test.each(Object.entries(brokenTransports))('catches a transport that %s', async (name, { found, breaks }) => {
-    const suite = await transportCompliance({ ...memorySubject(name, breaks), patienceMillis: 1000 })
+    const suite = await transportCompliance({ ...memorySubject(name, breaks), patienceMillis: 2500 })
     expect(await suite.run((one) => one.startsWith(found))).toHaveLength(1)
   })
 

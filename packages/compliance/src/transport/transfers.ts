@@ -18,16 +18,20 @@ async function* bodyOf(...chunks: Uint8Array[]): AsyncGenerator<Uint8Array> {
 const send = (from: Started, to: Started, body: AsyncIterable<Uint8Array>, signal = never, head: Uint8Array = header) =>
   within('transfer', from.transport.transfer(to.id, head, body, signal))
 
-/** The next offer that `to` gets, with what its handler does. */
-const answering = (to: Started, answer: (transfer: IncomingTransfer, from: NodeId) => Promise<void>): Promise<void> =>
-  within(
+/** What becomes of what `to` does with the next offer that it gets. */
+const answering = (to: Started, answer: (transfer: IncomingTransfer, from: NodeId) => Promise<void>): Promise<void> => {
+  const ended = within(
     'the end of the receiver',
-    new Promise((resolve, reject) => {
+    new Promise<void>((resolve, reject) => {
       to.witness.onOffer = (transfer, from) => {
         answer(transfer, from).then(resolve, reject)
       }
     }),
   )
+  // It may fail while the sender's end is still awaited, which then tells more.
+  ended.catch(() => {})
+  return ended
+}
 
 const collect = async (transfer: IncomingTransfer): Promise<Uint8Array> => {
   const chunks: Uint8Array[] = []
