@@ -109,6 +109,7 @@ export const diagram = (trace: Trace, options: DiagramOptions = {}): string => {
   const top = head.height + key.height + 34
   const layout = layRows(scene.drawn, top + 16, frame.lines)
   const bands = bandsOf(story.before, story.events, frame, layout, top)
+  const lives = livesOf(nodes, story.before, story.events)
   const end = violation === undefined ? { drawing: '', height: 0 } : violationPart(violation, frame, layout)
   const bottom = layout.bottom + end.height
   const omitted = `${counted(scene.left, 'event')} and ${counted(scene.heartbeats, 'heartbeat')} not drawn`
@@ -122,8 +123,8 @@ export const diagram = (trace: Trace, options: DiagramOptions = {}): string => {
     head.drawing,
     key.drawing,
     ...bands.tints,
-    ...lifelines(livesOf(nodes, story.before, story.events), frame, layout, top + 4),
-    ...breakMarks(frame, layout),
+    ...lifelines(lives, frame, layout, top + 4),
+    ...breakMarks(lives, frame, layout, top + 4),
     ...bands.bars,
     ...arrows(scene, frame, layout),
     end.drawing,

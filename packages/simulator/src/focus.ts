@@ -25,6 +25,35 @@ export interface Story {
   readonly events: readonly TraceEvent[]
 }
 
+type Message = TraceEvent & { readonly type: 'sent' | 'received' | 'lost' }
+
+const isMessage = (event: TraceEvent): event is Message =>
+  event.type === 'sent' || event.type === 'received' || event.type === 'lost'
+
+/** Of a link, so many messages are remembered for what they said. */
+const memory = 4
+
+/**
+ * Messages that say nothing new: heartbeats and their answers, and what says the same again as one of the last messages on the way from one
+ * node to another.
+ */
+export const routineOf = (events: readonly TraceEvent[]): ReadonlySet<TraceEvent> => {
+  const last = new Map<string, readonly string[]>()
+  const routine = new Set<TraceEvent>()
+  const copies = new Set<number>()
+  for (const event of events) {
+    if (!isMessage(event)) continue
+    const way = `${event.from} ${event.to}`
+    if (event.type === 'sent') {
+      const said = last.get(way) ?? []
+      if (isRoutine(event.what) || said.includes(event.what)) copies.add(event.id)
+      else last.set(way, [...said.slice(1 - memory), event.what])
+    }
+    if (copies.has(event.id) || isRoutine(event.what)) routine.add(event)
+  }
+  return routine
+}
+
 /** @param around only what happened within so many milliseconds of the violation (or of the end). */
 export const storyOf = (trace: Trace, around = Number.POSITIVE_INFINITY): Story => {
   const end = trace.events.findIndex((event) => event.type === 'violation')
@@ -106,7 +135,8 @@ const kindWeight = (event: TraceEvent, focus: Focus): number => {
     case 'returned':
       return focus.ofClients ? 50 : 12
     case 'marked':
-      return 20
+      // That a fault struck is told by the fault.
+      return event.mark.startsWith('fault:') ? 0 : 20
     case 'durable':
       return 10
   }

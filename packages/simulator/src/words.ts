@@ -14,6 +14,8 @@ const ranged = /(?<![\w.])(\d+)\.\.(\d+)(?![\w.])/
 const carried =
   /\b(?:append|accept|accepted|propose|proposal|entry|entries|match|slot|position|snapshot)\w*(?: \w+)?? (?:at |to )?(\d+)\b/i
 const reign = /\b(?:term|epoch|ballot)\s(\d+(?:\.\d+)?)/i
+const ofReign = /\bof (\d+)$/
+const details = / (?:last|after) \d+\/\d+| (?:commit|round) \d+/g
 const named = /\b(?:positions?|slots?|index|indexes|entry|entries)\s(\d+)(?:\.\.(\d+))?/gi
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
 const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffe\uffff]+/g
@@ -29,8 +31,11 @@ export const positionsCarried = (what: string): Range | undefined => {
   return one === null ? undefined : { first: Number(one[1]), last: Number(one[1]) }
 }
 
-/** The term, epoch or ballot in the words, as it stands there. */
-export const reignIn = (what: string): string | undefined => reign.exec(what)?.[1]
+/** The term, epoch or ballot in the words, as it stands there; `batch 9fae of 3` names one too. */
+export const reignIn = (what: string): string | undefined => (reign.exec(what) ?? ofReign.exec(what))?.[1]
+
+/** The words of a message without what only its own engine asks about. */
+export const brief = (what: string): string => what.replace(details, '')
 
 /** The positions that a sentence names: `two batches at position 7`. */
 export const positionsNamed = (sentence: string): Range[] =>

@@ -19,23 +19,22 @@ export interface Frame {
 const margin = 16
 const timeWidth = 62
 const leastSide = 76
-const mostSide = 190
 const leastLane = 112
 const mostLane = 236
 /** Of a lane, left of its line. */
 export const beforeLine = 22
 
 /** What the words at one side need, and the bars before them; 0 if there are none. */
-const sideWidth = (events: readonly TraceEvent[], lane: Lane): number => {
+const sideWidth = (events: readonly TraceEvent[], lane: Lane, most: number): number => {
   const words = events.filter((event) => laneOf(event) === lane).map((event) => wordsOf(event)?.words ?? '')
   if (words.length === 0) return 0
-  return Math.min(mostSide, Math.max(leastSide, ...words.map((one) => textWidth(one) + 34)))
+  return Math.ceil(Math.min(most, Math.max(leastSide, ...words.map((one) => textWidth(one) + 34))))
 }
 
 /** @param width wished for; lanes of many nodes make it more. */
 export const frameOf = (nodes: readonly string[], events: readonly TraceEvent[], width: number): Frame => {
-  const clientsWidth = sideWidth(events, clientsLane)
-  const faultsWidth = sideWidth(events, faultsLane)
+  const clientsWidth = sideWidth(events, clientsLane, width * 0.16)
+  const faultsWidth = sideWidth(events, faultsLane, width * 0.2)
   const room = width - 2 * margin - timeWidth - clientsWidth - faultsWidth
   const lane = Math.min(mostLane, Math.max(leastLane, Math.floor(room / Math.max(1, nodes.length))))
   const time = margin + timeWidth - 8

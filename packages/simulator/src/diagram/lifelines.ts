@@ -53,10 +53,18 @@ export const lifelines = (
 }
 
 /** Stretches of time that are cut out: the lines are broken there. */
-export const breakMarks = (frame: Frame, layout: Layout): string[] =>
-  layout.breaks.flatMap(({ y }) =>
-    Array.from(frame.lines.values(), (x) => [
-      rect('paper', x - 7, y - 4, 14, 8),
-      element('path', { class: 'line broken', d: `M${x - 7} ${y - 1}l14 -6M${x - 7} ${y + 7}l14 -6` }),
-    ]).flat(),
-  )
+export const breakMarks = (
+  lives: ReadonlyMap<string, readonly Turn[]>,
+  frame: Frame,
+  layout: Layout,
+  top: number,
+): string[] => {
+  const begins = Array.from(frame.lines, ([node, x]) => {
+    const first = lives.get(node)?.find(({ condition }) => condition !== 'absent')
+    return { x, from: first === undefined ? Number.POSITIVE_INFINITY : yOf(first.event, layout, top) }
+  })
+  const mark = (x: number, y: number): string =>
+    rect('paper', x - 7, y - 4, 14, 8) +
+    element('path', { class: 'line broken', d: `M${x - 7} ${y - 1}l14 -6M${x - 7} ${y + 7}l14 -6` })
+  return layout.breaks.flatMap(({ y }) => begins.filter(({ from }) => from < y).map(({ x }) => mark(x, y)))
+}

@@ -1,7 +1,6 @@
 /** What of a story is drawn: its events, thinned by relevance, and the messages that connect them. */
-import { heaviest, type Story, weightOf } from '../focus.ts'
+import { heaviest, routineOf, type Story, weightOf } from '../focus.ts'
 import type { TraceEvent } from '../trace.ts'
-import { isRoutine } from '../words.ts'
 
 export interface Drawn {
   readonly event: TraceEvent
@@ -17,16 +16,17 @@ export interface Scene {
   readonly left: number
 }
 
-const isMessage = (event: TraceEvent): event is TraceEvent & { readonly type: 'sent' | 'received' | 'lost' } =>
-  event.type === 'sent' || event.type === 'received' || event.type === 'lost'
+/** That a fault struck is told by the fault. */
+const isFaultMark = (event: TraceEvent): boolean => event.type === 'marked' && event.mark.startsWith('fault:')
 
 /** @param most events that are drawn, sendings not counted. */
 export const sceneOf = ({ focus, events }: Story, most: number): Scene => {
+  const routine = routineOf(events)
   let heartbeats = 0
   const items: { readonly index: number; readonly weight: number; readonly kind: TraceEvent['type'] }[] = []
   for (const [index, event] of events.entries()) {
-    if (isMessage(event) && isRoutine(event.what)) heartbeats += event.type === 'received' ? 1 : 0
-    else if (event.type !== 'sent' && event.type !== 'durable') {
+    if (routine.has(event)) heartbeats += event.type === 'received' ? 1 : 0
+    else if (event.type !== 'sent' && event.type !== 'durable' && !isFaultMark(event)) {
       items.push({ index, weight: weightOf(event, focus), kind: event.type })
     }
   }

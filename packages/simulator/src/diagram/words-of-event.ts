@@ -1,5 +1,6 @@
 /** What is written beside an event, and in which style. */
 import type { TraceEvent } from '../trace.ts'
+import { brief } from '../words.ts'
 
 interface Words {
   readonly words: string
@@ -8,7 +9,6 @@ interface Words {
 
 const verbs = {
   started: 'starts',
-  crashed: 'crashes',
   stopped: 'stops',
   paused: 'is paused',
   resumed: 'goes on',
@@ -24,8 +24,10 @@ const roleStyle = (role: string): string => {
 /** What is written beside an event; undefined: nothing. */
 export const wordsOf = (event: TraceEvent): Words | undefined => {
   switch (event.type) {
-    case 'started':
     case 'crashed':
+      // The cross says that it crashes.
+      return { words: event.why ?? 'crashes', style: 'strong violation' }
+    case 'started':
     case 'stopped':
     case 'paused':
     case 'resumed':
@@ -33,16 +35,16 @@ export const wordsOf = (event: TraceEvent): Words | undefined => {
     case 'removed':
       return {
         words: event.why === undefined ? verbs[event.type] : `${verbs[event.type]}: ${event.why}`,
-        style: event.type === 'crashed' ? 'strong violation' : 'strong',
+        style: 'strong',
       }
     case 'role':
       return { words: `${event.role} · ${event.epoch}`, style: roleStyle(event.role) }
     case 'restored':
       return { words: `restores to ${event.position}`, style: 'strong' }
     case 'received':
-      return { words: event.what, style: '' }
+      return { words: brief(event.what), style: '' }
     case 'lost':
-      return { words: `lost: ${event.what}`, style: 'small fault' }
+      return { words: `lost: ${brief(event.what)}`, style: 'small fault' }
     case 'fault':
       return { words: event.ends ? `ends: ${event.what}` : event.what, style: event.ends ? 'faint' : 'strong fault' }
     case 'healed':

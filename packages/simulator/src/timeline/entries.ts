@@ -1,5 +1,5 @@
 /** What every event of a trace is in the words of a timeline, and in whose column. */
-import { type Focus, heaviest, weightOf } from '../focus.ts'
+import { type Focus, heaviest, routineOf, weightOf } from '../focus.ts'
 import type { TraceEvent } from '../trace.ts'
 import { counted, isRoutine, plain } from '../words.ts'
 
@@ -92,27 +92,40 @@ const told = (event: TraceEvent): Told | undefined => {
   }
 }
 
-const isReply = (what: string): boolean => /\b(?:reply|replies|ack|response|pong|ok)\b/i.test(what)
+const isReply = (what: string): boolean => /\b(?:answered|reply|replies|ack|response|pong|ok)\b/i.test(what)
 
 /** Fewer are not worth a line. */
 const leastIdle = 4
 
+type Beat = Pick<TraceEvent & { readonly type: 'received' }, 'at' | 'from' | 'to' | 'what'>
+
+/** What a node sent meanwhile that says nothing new. */
+interface Idle {
+  at: number
+  count: number
+  readonly to: Set<string>
+  /** All were heartbeats. */
+  beats: boolean
+}
+
 class Collector {
   readonly entries: Entry[] = []
   readonly #focus: Focus
+  readonly #routine: ReadonlySet<TraceEvent>
   #run: Run | undefined
-  #idle = new Map<string, { at: number; count: number; to: Set<string> }>()
+  #idle = new Map<string, Idle>()
 
-  constructor(focus: Focus) {
+  constructor(focus: Focus, routine: ReadonlySet<TraceEvent>) {
     this.#focus = focus
+    this.#routine = routine
   }
 
   take(event: TraceEvent): void {
-    if ((event.type === 'sent' || event.type === 'received' || event.type === 'lost') && isRoutine(event.what)) {
+    if (event.type === 'sent' || (event.type === 'marked' && event.mark.startsWith('fault:'))) return
+    if (this.#routine.has(event)) {
       if (event.type === 'received' && !isReply(event.what)) this.#beat(event)
       return
     }
-    if (event.type === 'sent') return
     this.flushIdle()
     if (event.type === 'appended') this.#slot(event, event.slot)
     else if (event.type === 'decided') this.#slot(event, event.position)
@@ -124,9 +137,10 @@ class Collector {
     }
   }
 
-  #beat({ at, from, to }: { readonly at: number; readonly from: string; readonly to: string }): void {
-    const idle = this.#idle.get(from) ?? { at, count: 0, to: new Set<string>() }
+  #beat({ at, from, to, what }: Beat): void {
+    const idle = this.#idle.get(from) ?? { at, count: 0, to: new Set<string>(), beats: true }
     idle.at = at
+    idle.beats &&= isRoutine(what)
     idle.count += 1
     idle.to.add(to)
     this.#idle.set(from, idle)
@@ -159,10 +173,10 @@ class Collector {
   }
 
   flushIdle(): void {
-    for (const [from, { at, count, to }] of this.#idle) {
+    for (const [from, { at, count, to, beats }] of this.#idle) {
       if (count < leastIdle) continue
       this.flushRun()
-      const text = `${counted(count, 'heartbeat')} to ${[...to].join(', ')}`
+      const text = `${counted(count, beats ? 'heartbeat' : 'repetition')} to ${[...to].join(', ')}`
       this.entries.push({ at, column: from, text, style: 'dim', weight: 5, kind: 'idle' })
     }
     this.#idle.clear()
@@ -171,7 +185,7 @@ class Collector {
 
 /** Entries in the order of the events; messages are told where they arrive, or where they were sent if they were lost. */
 export const entriesOf = (events: readonly TraceEvent[], focus: Focus): Entry[] => {
-  const collector = new Collector(focus)
+  const collector = new Collector(focus, routineOf(events))
   for (const event of events) collector.take(event)
   collector.flushIdle()
   collector.flushRun()
