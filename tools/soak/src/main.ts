@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Ledger } from './ledger.ts'
 import type { FaultRecord } from './nemesis.ts'
 import { type Options, optionsOf, UsageError, usage } from './options.ts'
-import { reportOf, summaryOf, writeDrawings } from './report.ts'
+import { drawingOf, reportOf, summaryOf, writeDrawings } from './report.ts'
 import { type Progress, run } from './run.ts'
 
 const say = (line: string): void => {
@@ -84,9 +84,11 @@ const soak = async (options: Options): Promise<number> => {
   say(summaryOf(report))
   const good = report.verdict === 'ok'
   if (!good) {
+    say(drawingOf(result))
     for (const file of writeDrawings(result)) say(`drawing     ${file}`)
     say(`logs        ${result.directory}`)
-    say(`again       npm run test:soak -- --seed ${options.seed} --minutes ${options.minutes} --nodes ${options.nodes}`)
+    const given = process.argv.slice(2).join(' ')
+    say(`again       npm run test:soak -- ${given}${given.includes('--seed') ? '' : ` --seed ${options.seed}`}`)
   }
   for (const text of result.left) say(`not removed: ${text}`)
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`)

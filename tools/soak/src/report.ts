@@ -86,9 +86,14 @@ export const summaryOf = (report: Report): string => {
 
 /** Puts drawings of violations beside the logs. @returns the files. */
 export const writeDrawings = (result: RunResult): string[] =>
-  result.violations.flatMap(({ svg }, at) => {
-    if (svg === undefined) return []
-    const file = join(result.directory, `violation-${at + 1}.svg`)
-    writeFileSync(file, svg)
-    return [file]
-  })
+  result.violations.flatMap(({ svg, drawing }, at) =>
+    Object.entries({ svg, txt: drawing }).flatMap(([kind, content]) => {
+      if (content === undefined) return []
+      const file = join(result.directory, `violation-${at + 1}.${kind}`)
+      writeFileSync(file, content)
+      return [file]
+    }),
+  )
+
+/** The first drawing, for the terminal. */
+export const drawingOf = ({ violations }: RunResult): string => violations.find(({ drawing }) => drawing)?.drawing ?? ''

@@ -4,6 +4,8 @@
  */
 import {
   check as decide,
+  drawSvg,
+  drawText,
   type KvInput,
   type KvOutput,
   kvModel,
@@ -35,7 +37,14 @@ export const checkLinearizable = (operations: readonly Operation[]): Linearizabi
     const verdict = verdictOf(own)
     steps += verdict.steps
     if (verdict.verdict === 'unknown') undecided.push(key)
-    if (verdict.verdict === 'illegal') violations.push({ check: 'linearizability', text: verdict.window.why })
+    if (verdict.verdict !== 'illegal') continue
+    const { window } = verdict
+    violations.push({
+      check: 'linearizability',
+      text: `${window.partition}: ${window.why}`,
+      drawing: drawText(window),
+      svg: drawSvg(window),
+    })
   }
   return { keys: byKey.size, undecided, steps, violations }
 }

@@ -4,6 +4,7 @@ export interface Violation {
   readonly check: string
   /** What was promised, and what happened. */
   readonly text: string
-  /** A drawing of it, where there is one. */
+  /** Drawings of it, where there are some. */
+  readonly drawing?: string
   readonly svg?: string
 }
