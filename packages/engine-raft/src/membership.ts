@@ -161,13 +161,13 @@ export const followPeers = (raft: RaftState, role: LeaderRole): void => {
 
 // ---- a configuration is committed -----------------------------------------------------------------------------------------------------
 
-/** The commit position of a leader has moved. */
+/** The commit position of a leader has moved, so its reign is committed: only entries of its own term move it. */
 export const afterCommit = (raft: RaftState, role: LeaderRole): void => {
-  if (raft.commit < role.reign || raft.version === 1) return
+  if (raft.version === 1) return
   const { latest } = raft.configurations
   if (latest.position > raft.commit) return
   if (latest.membership.outgoing !== undefined) {
-    // Also if an earlier leader began it: the reign is committed, so what lies below it is.
+    // Also if an earlier leader began it.
     const endsAt = appendConfiguration(raft, role, settled(latest.membership))
     if (role.change !== undefined) role.change = { id: role.change.id, endsAt }
     return

@@ -3,7 +3,19 @@ import { concatChunks, type MembershipChange, nodeId } from '@conclave/interface
 import { describe, expect, it } from 'vitest'
 import type { Term } from '../src/entry.ts'
 import { encodeMessage, type Message } from '../src/messages.ts'
-import { add, members, peer, propose, read, reconfigure, remove, type Server, Servers, transfer } from './servers.ts'
+import {
+  add,
+  type Flying,
+  members,
+  peer,
+  propose,
+  read,
+  reconfigure,
+  remove,
+  type Server,
+  Servers,
+  transfer,
+} from './servers.ts'
 
 const t = (n: number) => n as Term
 const bytes = (message: Message) => concatChunks(encodeMessage(message))
@@ -60,6 +72,14 @@ describe('who may change, and when', () => {
     leader.turn(add(3, 4, 'learner'))
     servers.settle()
     expect(outcome(leader, 3)).toMatchObject([{ type: 'decided' }])
+  })
+
+  it('nor while one that is a single entry is not committed', () => {
+    const servers = led()
+    const leader = servers.at(1)
+    leader.turn(add(1, 4, 'learner'), add(2, 5, 'learner'))
+    expect(outcome(leader, 2)).toEqual(refused('in-progress'))
+    expect(members(leader)).toBe('n1 n2 n3 (n4)')
   })
 
   it('no change while leadership is on its way, or while the disk has no room', () => {
@@ -121,6 +141,23 @@ describe('6 joint consensus', () => {
     const told = leader.decided.flatMap((d) => (d.type === 'members' ? [d.membership] : []))
     expect(told).toHaveLength(2)
     expect(told[1]).toEqual({ members: [peer(1), peer(2)], removed: [n3] })
+  })
+
+  it('the final one is appended when the joint one is committed, not before', () => {
+    const servers = led()
+    const leader = servers.at(1)
+    const late: Flying[] = []
+    servers.cut = (m) =>
+      m.message.type === 'append' && m.message.entries.some(({ kind }) => kind === 3) && late.push(m) > 0
+    leader.turn(propose(1))
+    leader.turn(remove(2, 3))
+    servers.settle()
+    expect(outcome(leader, 1)).toMatchObject([{ type: 'decided' }]) // the commit position moves, but not to the change
+    expect(members(leader)).toBe('n1 n2 (n3) | n1 n2 n3')
+    servers.heal()
+    for (const flying of late) servers.deliver(flying)
+    servers.settle()
+    expect(members(leader)).toBe('n1 n2')
   })
 
   it('while it is joint, nothing is decided without a majority of the old voters', () => {
@@ -340,6 +377,23 @@ describe('4.2.1 learners', () => {
     expect(members(leader)).toBe('n1 n2 n3 (n4*)')
   })
 
+  it('nor if it fell silent while something else stood in the way', () => {
+    const servers = led(1)
+    const leader = servers.at(1)
+    leader.turn(add(1, 2, 'voter'))
+    leader.turn({ type: 'disk', state: 'full' })
+    servers.join(2)
+    servers.rounds(30)
+    servers.isolate(2)
+    servers.rounds(30)
+    leader.turn({ type: 'disk', state: 'ok' })
+    servers.rounds(30)
+    expect(members(leader)).toBe('n1 (n2*)')
+    servers.heal()
+    servers.rounds(30)
+    expect(members(leader)).toBe('n1 n2')
+  })
+
   it('a learner is removed in one step', () => {
     const servers = led()
     servers.join(4)
@@ -421,6 +475,15 @@ describe('4.2.2 removed leaders', () => {
     servers.settle() // no time passes
     expect(only(servers).id).not.toBe(n1)
     for (const n of [2, 3]) expect(members(servers.at(n))).toBe('n2 n3')
+  })
+
+  it('tells it even if nobody takes over', () => {
+    const servers = led()
+    servers.cut = ({ message }) => message.type === 'timeoutNow'
+    servers.at(1).turn(remove(1, 1))
+    servers.settle() // no time passes
+    expect(leads(servers)).toEqual([])
+    for (const n of [2, 3]) expect(servers.at(n).status.decided).toBe(3)
   })
 
   it('refuses proposals once it is on its way out, and never campaigns again', () => {
