@@ -59,7 +59,8 @@ const lacks = ({ needs = [] }: Mark, supports: Supports, { previousEngine }: Par
   return missing.length === 0 ? undefined : missing.join(', ')
 }
 
-class Campaign {
+/** The sum of runs, in whatever order they ended: the same runs give the same summary. */
+export class Campaign {
   readonly #parts: Parts
   readonly #failures: Failure[] = []
   readonly #faults: Partial<Record<FaultType, number>> = {}
@@ -124,7 +125,7 @@ class Campaign {
     const reasons = this.#reasons(missing)
     return {
       ...this.#sums,
-      failures: this.#failures,
+      failures: this.#failures.toSorted((a, b) => a.seed - b.seed),
       faults: this.#faults,
       marks,
       missing,

@@ -1,4 +1,5 @@
 export {
+  Campaign,
   type CampaignInit,
   type CampaignSummary,
   campaign,
@@ -12,7 +13,7 @@ export type { HistoryOperation } from './history.ts'
 export type { EngineInsight } from './insight.ts'
 export { type Broken, type Invariant, invariants } from './invariants/index.ts'
 export { raftInsight } from './marks/raft.ts'
-export { commonMarks, type Mark, type MarkSet } from './marks.ts'
+export { commonMarks, faultTypes, type Mark, type MarkSet } from './marks.ts'
 export type { FinalState, Observation } from './observation.ts'
 export { InvalidPlan, parsePlan } from './parse-plan.ts'
 export type { Hooks, Parts } from './parts.ts'
@@ -20,7 +21,5 @@ export * from './plan.ts'
 export { defaultDurationMillis, type PlanOptions, planOf } from './planning.ts'
 export { type Counts, type RunOptions, type RunResult, run, type Violation } from './run.ts'
 export * from './shrink.ts'
-export * from './shrink.ts'
-export * from './timeline.ts'
 export * from './timeline.ts'
 export * from './trace.ts'

@@ -30,8 +30,8 @@ export interface MarkSet {
 
 const memberFaults: readonly FaultType[] = ['add', 'remove', 'promote']
 
-/** Every kind of fault, as a mark. */
-const faultTypes: readonly FaultType[] = [
+/** Every kind of fault. */
+export const faultTypes: readonly FaultType[] = [
   'crash',
   'restart-storm',
   'partition',
