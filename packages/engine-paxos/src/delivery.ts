@@ -1,4 +1,4 @@
-import { position } from '@conclave/interface'
+import { assert, position } from '@conclave/interface'
 import { sameBallot } from './ballot.ts'
 import type { LeaderRole } from './roles/role.ts'
 import type { PaxosState } from './state.ts'
@@ -23,6 +23,7 @@ const settleDelivered = (paxos: PaxosState, { tenure, tally }: LeaderRole, slot:
   tally.delete(slot)
   const first = tenure.proposals[0]
   if (first?.slot !== slot) return
+  assert(sameBallot(paxos.reign, tenure.ballot), `slot ${slot} holds a proposal of a reign that has not begun`)
   tenure.proposals.shift()
   tenure.undecidedBytes -= first.size
   paxos.out.settle(first.id, { type: 'decided', position: position(slot) })

@@ -162,7 +162,7 @@ const ask = (paxos: PaxosState, input: Input & { type: 'propose' | 'read' | 'rec
   if (tenure === undefined || (role.type !== 'leader' && role.type !== 'preparing'))
     return refuse(input.id, 'not-leader')
   if (input.type === 'propose') propose(paxos, role, tenure, input.id, input.batch)
-  else if (input.type === 'read') read(tenure, input.id)
+  else if (input.type === 'read') read(paxos, tenure, input.id)
   else if (role.type === 'leader') reconfigure(paxos, role, input.id, input.change)
   else refuse(input.id, 'in-progress')
 }

@@ -12,9 +12,13 @@ import type { PaxosState } from './state.ts'
  * meets every quorum of phase 1, without which nobody else leads. (Paxos Made Moderately Complex, section 4.4, has a round of its own for reads too.)
  */
 
-export const read = (tenure: Tenure, id: RequestId): void => {
-  tenure.readsWaiting.push(id)
+export const read = (paxos: PaxosState, tenure: Tenure, id: RequestId): void => {
+  if (tenure.readsWaiting.length < mostReads) tenure.readsWaiting.push(id)
+  else paxos.out.settle(id, { type: 'refused', reason: 'overloaded' })
 }
+
+/** Reads that may wait for a round to begin. */
+const mostReads = 1 << 16
 
 /** Begins a round for the reads that wait, if the reign is open. Called once a drain: one round serves all of them. */
 export const beginReadRound = (paxos: PaxosState, role: LeaderRole): void => {

@@ -22,9 +22,10 @@ import {
   seededRandom,
   type WriteId,
 } from '@conclave/interface'
-import type { QuorumSizes } from '../src/configuration.ts'
+import type { Ballot } from '../src/ballot.ts'
+import { foundingConfiguration, type QuorumSizes } from '../src/configuration.ts'
 import { PaxosEngine } from '../src/engine.ts'
-import { decodeMessage, type Message } from '../src/messages.ts'
+import { type Body, decodeMessage, encodeMessage, encodeSnapshotHeader, type Message } from '../src/messages.ts'
 
 /** A message on its way, parsed for reading. */
 export interface Flying {
@@ -154,6 +155,10 @@ export class Nodes {
   flying: Flying[] = []
   /** Messages that are not delivered. */
   cut: (flying: Flying) => boolean = () => false
+  /** Sees every message that is delivered. */
+  watch: (flying: Flying) => unknown = () => undefined
+  /** Bytes of the largest message so far. */
+  largest = 0
   readonly founders: Membership
   readonly #limits: EngineLimits
   readonly #sizes: QuorumSizes | undefined
@@ -190,6 +195,8 @@ export class Nodes {
   }
 
   deliver(flying: Flying): void {
+    this.watch(flying)
+    this.largest = Math.max(this.largest, flying.bytes.length)
     this.all.get(flying.to)?.turn({ type: 'receive', from: flying.from, message: flying.bytes })
   }
 
@@ -268,3 +275,34 @@ export const members = ({ status: { membership } }: Node): string => {
 export const batches = (node: Node): string[] =>
   node.decided.flatMap((d) => (d.type === 'batch' ? [new TextDecoder().decode(d.batch)] : []))
 export const snapshotId = (id: string): SnapshotId => id as SnapshotId
+export const ballotOf = (round: number, ordinal: number): Ballot => ({ round, ordinal })
+
+/** Hands a node one message, of the founders' configuration unless told otherwise. */
+export const give = (
+  node: Node,
+  from: string,
+  body: Body,
+  ballot: Ballot,
+  head: { readonly decided?: number; readonly configuration?: number } = {},
+): void => {
+  const message: Message = { configuration: 0, decided: 0, ...head, ...body, ballot }
+  node.turn({ type: 'receive', from: nodeId(from), message: concatChunks(encodeMessage(message)) })
+}
+
+/** One node of several, n1, and what it says. */
+export const lone = (count = 3, engineLimits = limits) => {
+  const said: Flying[] = []
+  const node = new Node(nodeId('n1'), new Nodes(count).founders, (m) => said.push(m), new Disk(), engineLimits)
+  const reply = (): Message => {
+    const last = said.at(-1)
+    if (last === undefined) throw new Error('nothing was said')
+    return last.message
+  }
+  return { node, said, reply }
+}
+
+/** The header of a snapshot that a node would send. */
+export const headerOf = (node: Node, position: number, ballot = ballotOf(1, 2)): Uint8Array => {
+  const configuration = foundingConfiguration(node.status.membership)
+  return encodeSnapshotHeader({ ballot, position, reign: ballot, configuration })
+}
