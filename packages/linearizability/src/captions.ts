@@ -14,11 +14,9 @@ export const captionsOf = ({
   later,
 }: Window<unknown, unknown>): { readonly title: string; readonly notes: readonly string[] } => {
   const where = partition === '' ? model : `${model}, ${partition}`
-  const notes = [
-    earlier === 0
-      ? `Begins with ${oneOf(before)}.`
-      : `Begins after ${count(earlier, 'earlier call', 'earlier calls')}, with ${oneOf(before)}.`,
-  ]
+  const after = earlier === 0 ? '' : ` after ${count(earlier, 'earlier call', 'earlier calls')}`
+  const state = before.length === 0 ? 'in a state that is not known' : `with ${oneOf(before)}`
+  const notes = [`Begins${after === '' ? '' : `${after},`} ${state}.`]
   if (leftOut > 0)
     notes.push(`${count(leftOut, 'more call makes', 'more calls make')} no difference, whatever came of them.`)
   if (later > 0) notes.push(`${count(later, 'call follows', 'calls follow')}.`)

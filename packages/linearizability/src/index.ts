@@ -1,6 +1,17 @@
 /**
  * Checks whether a history of concurrent calls is linearizable, and shows the part that is not. Pure: no clock, no I/O, no dependencies.
  *
+ * @example
+ * ```ts
+ * import { check, drawText, registerModel } from '@conclave/linearizability'
+ *
+ * const result = check(registerModel(0), [
+ *   { client: 1, input: { type: 'write', value: 4 }, output: undefined, invoked: 1, returned: 3 },
+ *   { client: 2, input: { type: 'read' }, output: 0, invoked: 5, returned: 6 },
+ * ])
+ * if (result.verdict === 'illegal') console.log(drawText(result.window))
+ * ```
+ *
  * @packageDocumentation
  */
 export type { Now } from './budget.ts'

@@ -19,7 +19,7 @@ export interface Window<Input, Output> {
   readonly partition: string
   /** In order of invocation. Illegal even if all calls that were left out happened at any time, with any outcome, or never. */
   readonly calls: readonly WindowCall<Input, Output>[]
-  /** The states that calls before the window may have left, in the model's words. */
+  /** The states that calls before the window may have left, in the model's words. Empty: too many, or too hard to find. */
   readonly before: readonly string[]
   /** How many calls of the part are wholly before the window: each order of them leads to one of `before`. */
   readonly earlier: number
@@ -92,50 +92,38 @@ const goPast = <State, Input, Output>(
   })
 }
 
-/** The case that begins when all but the last `reach` of the calls that returned before the stuck one have been placed; undefined: too many states. */
-const caseOf = <State, Input, Output>(
+/** Ways to place the first `until` calls to return; undefined: too many, or it takes too long to find them. */
+const waysTo = <State, Input, Output>(
+  model: Model<State, Input, Output>,
+  timeline: Timeline<Input, Output>,
+  until: number,
+  budget: Budget,
+  patient: boolean,
+): readonly Config<State>[] | undefined => {
+  const ways: Config<State>[] = []
+  const starts = [{ state: model.initial(), placed: [] }]
+  const reached = (config: Config<State>): boolean => ways.push(config) > maxStarts
+  const findings = explore({ model, timeline, starts, until, budget, reached, patient })
+  return findings.end === 'exhausted' && ways.length > 0 ? ways : undefined
+}
+
+/** The case that begins when the first `from` calls to return have been placed, in one of these ways. */
+const caseFrom = <State, Input, Output>(
   model: Model<State, Input, Output>,
   timeline: Timeline<Input, Output>,
   stuckAt: number,
-  reach: number,
-  budget: Budget,
-): Case<State, Input, Output> | undefined => {
-  const from = Math.max(0, stuckAt - reach)
-  const starts: Config<State>[] = []
-  const findings = explore({
-    model,
-    timeline,
-    starts: [{ state: model.initial(), placed: [] }],
-    until: from,
-    budget,
-    reached: (config) => starts.push(config) > maxStarts,
-  })
-  if (findings.end !== 'exhausted') return undefined
+  from: number,
+  ways: readonly Config<State>[],
+): Case<State, Input, Output> => {
   const end = timeline.returned[stuckAt] as number
   const ids = (numbers: readonly number[]): readonly number[] =>
     numbers.filter((number) => number >= from).map((number) => timeline.calls[number]?.id as number)
   return {
     model,
     calls: timeline.calls.filter((_, number) => number >= from && (timeline.invoked[number] as number) <= end),
-    starts: starts.map(({ state, placed }) => ({ state, placed: ids(placed) })),
+    starts: ways.map(({ state, placed }) => ({ state, placed: ids(placed) })),
     stuck: timeline.calls[stuckAt]?.id as number,
     earlier: from,
-  }
-}
-
-/** The case that begins with the history. */
-const wholeCase = <State, Input, Output>(
-  model: Model<State, Input, Output>,
-  timeline: Timeline<Input, Output>,
-  stuckAt: number,
-): Case<State, Input, Output> => {
-  const end = timeline.returned[stuckAt] as number
-  return {
-    model,
-    calls: timeline.calls.filter((_, number) => (timeline.invoked[number] as number) <= end),
-    starts: [{ state: model.initial(), placed: [] }],
-    stuck: timeline.calls[stuckAt]?.id as number,
-    earlier: 0,
   }
 }
 
@@ -197,8 +185,15 @@ export const explain = <State, Input, Output>(explained: {
 }): Window<Input, Output> => {
   const { model, name, timeline, budget } = explained
   const effort = budget.again(allAttemptSteps)
-  const caseAt = (stuckAt: number, reach: number): Case<State, Input, Output> | undefined =>
-    caseOf(model, timeline, stuckAt, reach, budget.again(2 * budget.steps + 1000))
+  const caseAt = (stuckAt: number, reach: number): Case<State, Input, Output> | undefined => {
+    const from = Math.max(0, stuckAt - reach)
+    const limit = 2 * budget.steps + 1000
+    // All ways, so that the window stands for itself; or else those that are not doomed already.
+    const ways =
+      waysTo(model, timeline, from, budget.again(limit), true) ??
+      waysTo(model, timeline, from, budget.again(limit), false)
+    return ways && caseFrom(model, timeline, stuckAt, from, ways)
+  }
   const first = caseAt(explained.stuckAt, reaches[0])
   const stuckAt = (first && firstStuck(first, timeline, budget.again(attemptSteps))) ?? explained.stuckAt
   let best: { it: Case<State, Input, Output>; free: ReadonlySet<number> } | undefined
@@ -210,7 +205,9 @@ export const explain = <State, Input, Output>(explained: {
     if (best === undefined || it.calls.length - free.size < best.it.calls.length - best.free.size) best = { it, free }
     if (best.it.calls.length - best.free.size <= fewCalls) break
   }
-  const { it, free } = best ?? { it: wholeCase(model, timeline, stuckAt), free: new Set() }
+  // Without a beginning that is known, nothing can be left out, and nothing is said of the states.
+  const last = caseFrom(model, timeline, stuckAt, Math.max(0, stuckAt - reaches[0]), [])
+  const { it, free } = best ?? { it: last, free: new Set() }
   const later = timeline.calls.length - it.earlier - it.calls.length
   return describe(it, free, name, later, budget.again(allAttemptSteps))
 }
