@@ -2,26 +2,12 @@
  * Sentences of "Paxos Made Simple" (PMS), "The Part-Time Parliament" (PTP), "Paxos Made Live" (PML), "Paxos Made Moderately Complex" (PMMC) and "Flexible
  * Paxos", and what holds if they do.
  */
-import { nodeId, type Position } from '@conclave/interface'
+import { nodeId } from '@conclave/interface'
 import { describe, expect, it } from 'vitest'
 import type { Ballot } from '../src/ballot.ts'
 import type { Body, Filled, Message, Report } from '../src/messages.ts'
 import { makeReign, makeValue, noop, type Value, valueKind } from '../src/value.ts'
-import {
-  ballotOf,
-  batches,
-  type Flying,
-  give,
-  headerOf,
-  limits,
-  lone,
-  Node,
-  Nodes,
-  propose,
-  read,
-  snapshotId,
-  timing,
-} from './nodes.ts'
+import { ballotOf, batches, type Flying, give, limits, lone, Node, Nodes, propose, read, timing } from './nodes.ts'
 
 const n1 = nodeId('n1')
 const n2 = nodeId('n2')
@@ -674,147 +660,5 @@ describe('reads', () => {
     const { node } = lone()
     node.turn(propose(1), read(2), { type: 'reconfigure', id: 3 as never, change: { type: 'remove', id: n2 } })
     expect(node.settled.map((s) => s.outcome)).toEqual(Array(3).fill({ type: 'refused', reason: 'not-leader' }))
-  })
-})
-
-describe('snapshots', () => {
-  const captured = (position: number, id = `s${position}`) =>
-    ({ type: 'captured', snapshot: { id: snapshotId(id), position: position as Position } }) as const
-
-  it('naming a snapshot and forgetting what it stands for is one write', () => {
-    const nodes = new Nodes(3)
-    const leader = nodes.elect(1)
-    leader.turn(propose(1), propose(2))
-    nodes.settle()
-    leader.turn(captured(2))
-    const ops = leader.effects.findLast((e) => e.write !== undefined)?.write?.ops.map((op) => op.type)
-    expect(ops).toEqual(['meta', 'snapshot', 'compactTo'])
-    expect([...leader.disk.slots.keys()]).toEqual([3])
-    expect(nodes.restart(1).status).toMatchObject({ decided: 3, snapshot: 2 })
-  })
-
-  it('a snapshot keeps what was accepted above it in the same configuration: that may be chosen', () => {
-    const { node, said, reply } = lone()
-    const slots = [4, 5].map((slot) => ({ slot, value: value(`${slot}`, ballotOf(1, 2)) }))
-    give(node, 'n2', accept(slots), ballotOf(1, 2))
-    const header = headerOf(node, 4)
-    node.turn({ type: 'snapshotOffered', from: n2, header })
-    expect(node.effects.at(-1)?.answerSnapshot).toEqual([{ from: n2, accept: true }])
-    node.turn({ type: 'snapshotReceived', from: n2, id: snapshotId('r'), header })
-    expect(node.effects.some((e) => e.restore?.position === 4)).toBe(true)
-    said.length = 0
-    node.tick(40)
-    give(node, 'n3', prepare(5), ballotOf(2, 3))
-    expect(reply()).toMatchObject({ type: 'promise', reports: [{ slot: 5, ballot: ballotOf(1, 2) }] })
-  })
-
-  it('a snapshot of what is decided is declined, and its sender told how far this node has come', () => {
-    const nodes = new Nodes(3)
-    const leader = nodes.elect(1)
-    leader.turn(propose(1), propose(2))
-    nodes.settle()
-    nodes.rounds(6)
-    const header = headerOf(leader, 2)
-    nodes.at(2).turn({ type: 'snapshotOffered', from: n1, header })
-    expect(nodes.at(2).effects.flatMap((e) => e.answerSnapshot ?? [])).toEqual([{ from: n1, accept: false }])
-    expect(nodes.flying.at(-1)?.message).toMatchObject({ type: 'watermark', decided: 3 })
-    nodes.at(2).turn({ type: 'snapshotReceived', from: n1, id: snapshotId('late'), header })
-    expect(nodes.at(2).effects.some((e) => e.restore !== undefined)).toBe(false)
-  })
-
-  it('a peer that lags behind the memory gets a snapshot, a newer one being asked for if there is none', () => {
-    const nodes = new Nodes(3, { ...limits, tailBytes: 200 })
-    const leader = nodes.elect(1)
-    nodes.isolate(3)
-    for (let i = 1; i <= 20; i++) {
-      leader.turn(propose(i, 'x'.repeat(100)))
-      nodes.settle()
-    }
-    nodes.heal()
-    nodes.rounds(30)
-    expect(leader.effects.some((e) => e.capture)).toBe(true)
-    leader.turn(captured(21))
-    nodes.rounds(30)
-    const offers = leader.effects.flatMap((e) => e.sendSnapshot ?? [])
-    expect(offers).toMatchObject([{ to: n3, id: 's21' }])
-    const header = offers[0]?.header ?? new Uint8Array()
-    nodes.at(3).turn({ type: 'snapshotReceived', from: n1, id: snapshotId('r1'), header })
-    leader.turn({ type: 'snapshotSent', to: n3, id: snapshotId('s21'), ok: true }, propose(99))
-    nodes.settle()
-    nodes.rounds(10)
-    expect(nodes.at(3).status).toMatchObject({ snapshot: 21, decided: 22 })
-    expect(nodes.restart(3).status).toMatchObject({ snapshot: 21, last: 22 })
-  })
-
-  it('a header that does not parse is declined and counted', () => {
-    const { node } = lone()
-    node.turn({ type: 'snapshotOffered', from: n2, header: new Uint8Array([9, 9]) })
-    expect(node.effects.at(-1)?.answerSnapshot).toEqual([{ from: n2, accept: false }])
-    node.turn({ type: 'snapshotReceived', from: n2, id: snapshotId('r'), header: new Uint8Array() })
-    expect(node.status.malformed).toBe(2)
-  })
-})
-
-describe('bounds and bad input', () => {
-  it('proposals beyond the bound of undecided bytes are refused as overloaded, and one that fits no message as invalid', () => {
-    const nodes = new Nodes(3, { messageBytes: 2000, inflightBytes: 4000, undecidedBytes: 1000, tailBytes: 1 << 20 })
-    const leader = nodes.elect(1)
-    leader.turn(propose(1, 'x'.repeat(900)), propose(2, 'x'.repeat(900)), propose(3, 'x'.repeat(3000)))
-    expect(leader.settled).toEqual([
-      { id: 2, outcome: { type: 'refused', reason: 'overloaded' } },
-      { id: 3, outcome: { type: 'refused', reason: 'invalid' } },
-    ])
-  })
-
-  it('the largest batch that is taken fits every message that may carry it', () => {
-    const nodes = new Nodes(3, { ...limits, messageBytes: 2000 })
-    const leader = nodes.elect(1)
-    let size = 2000
-    for (let refused = 1; leader.settled.length === refused - 1; refused++, size--)
-      leader.turn(propose(size, 'x'.repeat(size)))
-    nodes.settle()
-    nodes.isolate(1)
-    nodes.rounds(200)
-    expect(batches(nodes.at(2))[0]?.length).toBeGreaterThan(1900)
-    expect(nodes.largest).toBeLessThanOrEqual(2000)
-    expect([2, 3].some((n) => nodes.at(n).status.leading)).toBe(true)
-  })
-
-  it('bytes in flight to one peer are bounded', () => {
-    const nodes = new Nodes(3, { messageBytes: 1000, inflightBytes: 2000, undecidedBytes: 1 << 20, tailBytes: 1 << 20 })
-    const leader = nodes.elect(1)
-    nodes.flying = []
-    for (let i = 1; i <= 50; i++) leader.turn(propose(i, 'x'.repeat(500)))
-    const sent = nodes.flying.filter((m) => m.to === 'n2').reduce((sum, m) => sum + m.bytes.length, 0)
-    expect(sent).toBeLessThan(4000)
-    nodes.settle()
-    expect(leader.settled).toHaveLength(50)
-  })
-
-  it('a slot far beyond the watermark is not accepted', () => {
-    const { node, reply } = lone()
-    give(node, 'n2', accept([{ slot: 2 ** 40, value: noop }]), ballotOf(1, 2))
-    expect(reply()).toMatchObject({ type: 'accepted', slots: [] })
-    expect(node.disk.slots.size).toBe(0)
-  })
-
-  it('a message that does not parse is dropped and counted, whatever it is', () => {
-    const { node, said } = lone()
-    give(node, 'n2', accept([{ slot: 1, value: value('x', ballotOf(1, 2)) }]), ballotOf(1, 2))
-    const good = said[0]?.bytes ?? new Uint8Array()
-    for (let length = 0; length < good.length; length++)
-      node.turn({ type: 'receive', from: n2, message: good.slice(0, length) })
-    expect(node.status.malformed).toBe(good.length)
-  })
-
-  it('a full disk: proposals are refused, and the reign is given away', () => {
-    const nodes = new Nodes(3)
-    const leader = nodes.elect(1)
-    leader.turn({ type: 'disk', state: 'full' }, propose(1))
-    expect(leader.settled).toEqual([{ id: 1, outcome: { type: 'refused', reason: 'disk-full' } }])
-    nodes.settle()
-    nodes.rounds(3)
-    expect(leader.status.leading).toBe(false)
-    expect([2, 3].some((n) => nodes.at(n).status.leading)).toBe(true)
   })
 })
