@@ -1,5 +1,6 @@
 import type { Membership, NodeId } from '@conclave/interface'
 import { SimulatedNode } from './node.ts'
+import type { Observation } from './observation.ts'
 import type { NodeNumber } from './plan.ts'
 import { idOf, type Surroundings } from './surroundings.ts'
 
@@ -7,6 +8,8 @@ import { idOf, type Surroundings } from './surroundings.ts'
 export class Cluster {
   readonly nodes: readonly SimulatedNode[]
   readonly founders: Membership
+  /** The configuration that each node used last, alive or not. */
+  readonly #known = new Map<NodeId, Membership>()
 
   constructor(around: Surroundings) {
     const { plan } = around
@@ -17,6 +20,10 @@ export class Cluster {
       }),
     }
     this.nodes = plan.traits.map((traits, at) => new SimulatedNode(around, at + 1, traits, this.founders))
+  }
+
+  see(seen: Observation): void {
+    if (seen.type === 'drained') this.#known.set(seen.node, seen.status.membership)
   }
 
   start(): void {
@@ -57,10 +64,11 @@ export class Cluster {
     return membership
   }
 
-  /** Would the voters still have a quorum if only those for whom `fit` holds were there? Of a joint configuration, in both halves. */
+  /**
+   * Would the voters still have a quorum if only those for whom `fit` holds were there? Of a joint configuration, in both halves; and in every configuration that some
+   * member may still use, since an undecided one may yet be decided.
+   */
   hasQuorum(fit: (node: SimulatedNode) => boolean): boolean {
-    const { members, outgoing } = this.membership
-    const voters = members.filter(({ role }) => role === 'voter').map(({ id }) => id)
     const enough = (ids: readonly NodeId[]): boolean =>
       ids.filter((id) => {
         const node = this.byId(id)
@@ -68,6 +76,36 @@ export class Cluster {
       }).length *
         2 >
       ids.length
-    return enough(voters) && (outgoing === undefined || enough(outgoing))
+    return this.#configurations().every(
+      ({ members, outgoing }) =>
+        enough(members.filter(({ role }) => role === 'voter').map(({ id }) => id)) &&
+        (outgoing === undefined || enough(outgoing)),
+    )
+  }
+
+  /** A disk that is lost or damaged takes its node with it for good. */
+  isFit(node: SimulatedNode): boolean {
+    return node.state !== 'gone' && node.state !== 'absent' && !node.rotten
+  }
+
+  /** May a member leave? At least two voters stay, so that there is something left to disagree, and most of them are fit. */
+  mayRemove(node: SimulatedNode): boolean {
+    const voters = this.membership.members.filter(({ role, id }) => role === 'voter' && id !== node.id)
+    const fit = voters.filter(({ id }) => {
+      const other = this.byId(id)
+      return other !== undefined && this.isFit(other)
+    })
+    return voters.length >= 2 && fit.length * 2 > voters.length
+  }
+
+  #configurations(): Membership[] {
+    const { membership } = this
+    const known = membership.members.map(({ id }) => this.#known.get(id))
+    return [membership, ...known.filter((configuration) => configuration !== undefined)]
+  }
+
+  /** Does every node that is there, or may come back, speak the newest version? */
+  get upgraded(): boolean {
+    return this.nodes.every((node) => node.state === 'absent' || node.state === 'gone' || node.upgraded)
   }
 }

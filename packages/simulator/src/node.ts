@@ -80,6 +80,12 @@ export class SimulatedNode {
     return this.#around.parts.previousEngine !== undefined && this.lives < this.traits.upgradeAtLife ? 1 : 2
   }
 
+  /** It speaks the newest version, or will when it is started. */
+  get upgraded(): boolean {
+    const lives = this.state === 'running' ? this.lives : this.lives + 1
+    return this.#around.parts.previousEngine === undefined || lives >= this.traits.upgradeAtLife
+  }
+
   /** Status of a replica that serves. */
   get status(): ReplicaStatus | undefined {
     return this.serving?.status()

@@ -18,12 +18,17 @@ export class Operator {
   readonly #around: Surroundings
   readonly #cluster: Cluster
   readonly #tasks: Task[] = []
-  #busy = false
+  #current: Task | undefined
   #ended = false
 
   constructor(around: Surroundings, cluster: Cluster) {
     this.#around = around
     this.#cluster = cluster
+  }
+
+  /** A member is being removed right now. */
+  get removes(): boolean {
+    return this.#current?.change.type === 'remove'
   }
 
   /** Takes no more tasks, and forgets those that have not begun. */
@@ -50,17 +55,18 @@ export class Operator {
   }
 
   #next(): void {
-    if (this.#busy) return
-    const task = this.#tasks.shift()
-    if (task === undefined) return
-    this.#busy = true
-    this.#attempt(task)
+    if (this.#current !== undefined) return
+    this.#current = this.#tasks.shift()
+    if (this.#current !== undefined) this.#attempt(this.#current)
   }
 
   #attempt(task: Task): void {
     const { clock } = this.#around
     const leader = this.#cluster.leader
     if (clock.now() > task.until || this.#ended) return this.#done(task, 'given up')
+    // Somebody else may have been lost since it was asked for.
+    const fit = this.#cluster.isFit(task.node)
+    if (task.change.type === 'remove' && fit && !this.#cluster.mayRemove(task.node)) return this.#done(task, 'unwise')
     const again = (): void => {
       clock.after(retryMillis, () => this.#attempt(task))
     }
@@ -84,7 +90,7 @@ export class Operator {
   }
 
   #done({ change, node }: Task, outcome: string): void {
-    this.#busy = false
+    this.#current = undefined
     this.#around.tell({ type: 'changed', node: node.id, change: change.type, outcome })
     this.#next()
   }

@@ -152,6 +152,7 @@ class World {
       (seen) => this.recorder.see(seen),
       (seen) => this.ledger.see(seen),
       (seen) => this.#count(seen),
+      (seen) => this.cluster.see(seen),
       ...invariants.map(({ name, watch }) => watch((what, ...nodes) => this.broken(name, what, nodes), this.ledger)),
       commonMarks.watch(hit, world),
       ...(parts.insight === undefined ? [] : [parts.insight.marks.watch(hit, world)]),

@@ -215,6 +215,11 @@ export class Nemesis {
     })
   }
 
+  /** Whoever runs a cluster upgrades all of it before the members change: an old version does not understand the new configurations. */
+  get #changesMembers(): boolean {
+    return this.#init.supports().membership && this.#init.cluster.upgraded
+  }
+
   // ---- disks ------------------------------------------------------------------------------------------------------------------------------
 
   #disk(fault: Of<'disk-stall' | 'disk-full' | 'disk-fails' | 'disk-corruption' | 'disk-lost'>): void {
@@ -249,10 +254,11 @@ export class Nemesis {
 
   /** Only a minority may ever be lost at a time, and only while it can be done without. */
   #mayLose(node: SimulatedNode): boolean {
-    const { cluster } = this.#init
+    const { cluster, operator } = this.#init
     return (
+      !operator.removes &&
       cluster.membership.members.some(({ id }) => id === node.id) &&
-      cluster.hasQuorum((other) => other !== node && other.state !== 'gone' && !other.rotten && !this.#dead.has(other))
+      cluster.hasQuorum((other) => other !== node && cluster.isFit(other))
     )
   }
 
@@ -279,7 +285,7 @@ export class Nemesis {
   }
 
   #replace(node: SimulatedNode): void {
-    if (this.#init.supports().membership) this.#init.operator.replace(node)
+    if (this.#changesMembers) this.#init.operator.replace(node)
   }
 
   // ---- elections and members ----------------------------------------------------------------------------------------------------------------
@@ -307,7 +313,7 @@ export class Nemesis {
 
   #operate(fault: Of<'add' | 'remove' | 'promote' | 'transfer'>): void {
     const { cluster, operator } = this.#init
-    const { membership, transfer } = this.#init.supports()
+    const { transfer } = this.#init.supports()
     if (fault.type === 'transfer') {
       const [leader, to] = [cluster.leader, cluster.node(fault.to)]
       if (!transfer || leader === undefined || leader.gate.paused || to === undefined || to === leader) return
@@ -316,7 +322,7 @@ export class Nemesis {
       return
     }
     const node = this.#target(fault.node)
-    if (!membership || node === undefined) return
+    if (!this.#changesMembers || node === undefined) return
     const role = cluster.membership.members.find(({ id }) => id === node.id)?.role
     if (fault.type === 'add') {
       if (node.state !== 'absent') return
@@ -327,21 +333,10 @@ export class Nemesis {
       this.#tell(fault, `${node.id} is to become a voter`, [node.id])
       operator.change({ type: 'promote', id: node.id }, node)
     } else {
-      if (role === undefined || (role === 'voter' && !this.#mayRemove(node))) return
+      if (role === undefined || (role === 'voter' && !cluster.mayRemove(node))) return
       this.#tell(fault, `${node.id} is to leave`, [node.id])
       operator.change({ type: 'remove', id: node.id }, node)
     }
-  }
-
-  /** At least two voters stay, so that there is something left to disagree. */
-  #mayRemove(node: SimulatedNode): boolean {
-    const { cluster } = this.#init
-    const voters = cluster.membership.members.filter(({ role, id }) => role === 'voter' && id !== node.id)
-    const alive = voters.filter(({ id }) => {
-      const other = cluster.byId(id)
-      return other !== undefined && other.state !== 'gone' && !other.rotten
-    })
-    return voters.length >= 2 && alive.length * 2 > voters.length
   }
 
   // ---- the healing ------------------------------------------------------------------------------------------------------------------------
