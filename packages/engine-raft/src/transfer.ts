@@ -8,7 +8,10 @@ import type { RaftState } from './state.ts'
  * campaign at once. If nothing comes of it within an election time-out, the leader goes on.
  */
 
-/** Begins a transfer; ignored if the target is no other voter, or one is under way. */
+/**
+ * Begins a transfer; ignored if the target is no other voter, or one is under way. A voter that is about to leave is a learner in the joint
+ * configuration, and no change begins during a transfer, so the target stays a voter.
+ */
 export const transfer = (raft: RaftState, role: LeaderRole, to: NodeId): void => {
   if (role.transfer !== undefined || !isHeir(raft, to)) return
   role.transfer = { to, ticksLeft: raft.timing.electionTicks, sent: false }
@@ -31,11 +34,11 @@ const tellToCampaign = (raft: RaftState, role: LeaderRole, id: NodeId): void => 
   raft.sendEarly(id, { type: 'timeoutNow', term: raft.term })
 }
 
-export const tickTransfer = (raft: RaftState, role: LeaderRole): void => {
+export const tickTransfer = (role: LeaderRole): void => {
   const { transfer } = role
   if (transfer === undefined) return
   transfer.ticksLeft--
-  if (transfer.ticksLeft <= 0 || !isHeir(raft, transfer.to)) role.transfer = undefined
+  if (transfer.ticksLeft <= 0) role.transfer = undefined
 }
 
 /** The voter with the longest log among those that were heard lately. */

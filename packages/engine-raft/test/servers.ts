@@ -162,7 +162,7 @@ export class Servers {
   flying: Flying[] = []
   /** Messages that are not delivered. */
   cut: (flying: Flying) => boolean = () => false
-  readonly founders: Membership
+  founders: Membership
   readonly #limits: EngineLimits
   readonly #make: Make
 

@@ -118,7 +118,7 @@ describe('3.10 leadership transfer', () => {
     expect(leading(servers)).toEqual([n1])
   })
 
-  it('it is given up if the target is a voter no more', () => {
+  it('a transfer to a voter that is about to leave is ignored', () => {
     const servers = led()
     const leader = servers.at(1)
     servers.cut = ({ message }) => message.type === 'appendReply'
@@ -206,8 +206,24 @@ describe('disks', () => {
     leader.turn(disk('slow'))
     servers.rounds(31)
     servers.heal()
+    servers.rounds(10)
     leader.turn(disk('slow'))
     servers.rounds(10)
+    expect(leading(servers)).toEqual([n1])
+  })
+
+  it('nor one that was full and is only slow now', () => {
+    const servers = led(1)
+    servers.at(1).turn(disk('full'), add(9, 2, 'voter'))
+    servers.at(1).turn(disk('ok'), add(9, 2, 'voter'))
+    servers.join(2)
+    servers.rounds(20)
+    servers.cut = ({ message }) => message.type === 'timeoutNow'
+    servers.at(1).turn(disk('full'))
+    servers.rounds(29)
+    servers.heal()
+    servers.at(1).turn(disk('slow'))
+    servers.rounds(35)
     expect(leading(servers)).toEqual([n1])
   })
 

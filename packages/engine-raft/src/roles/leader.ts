@@ -60,7 +60,7 @@ export const tickLeader = (raft: RaftState, role: LeaderRole): void => {
     if (raft.disk === 'full') handOver(raft, role)
   }
   for (const [id, progress] of role.progress) tickPeer(raft, role, id, progress)
-  tickTransfer(raft, role)
+  tickTransfer(role)
   tickMembership(raft, role)
   role.heartbeatIn--
   if (role.heartbeatIn <= 0) broadcastHeartbeat(raft, role)
