@@ -33,11 +33,24 @@ export class JournalModel {
   }
 
   get described(): string {
-    return describeState({
+    return describeState(this.state)
+  }
+
+  copy(): JournalModel {
+    const copy = new JournalModel()
+    copy.#meta = this.#meta
+    copy.#snapshot = this.#snapshot
+    for (const [slot, bytes] of this.#slots) copy.#slots.set(slot, new Uint8Array(bytes))
+    return copy
+  }
+
+  /** What `open` would find. */
+  get state(): JournalState {
+    return {
       ...(this.#meta !== undefined && { meta: this.#meta }),
       ...(this.#snapshot !== undefined && { snapshot: this.#snapshot }),
       entries: [...this.#slots].sort(([a], [b]) => a - b).map(([slot, bytes]) => ({ slot, bytes })),
-    })
+    }
   }
 }
 
