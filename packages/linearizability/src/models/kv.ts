@@ -175,5 +175,6 @@ export const kvModel: Model<KvState, KvInput, KvOutput> = {
     `${modified ?? '?'} ${above} ${seen} ${value === null ? '-' : `=${value}`}`,
   partition: (operations) => partitionBy(operations, ({ key }) => `key ${key}`),
   describeOperation: (input, output) => `${describeKvInput(input)} → ${describeKvOutput(output)}`,
-  describeState: ({ value, modified }) => (value === null ? 'no value' : `${shown(value)} @${modified ?? '?'}`),
+  describeState: ({ value, modified }) =>
+    value === null ? 'no value' : `${shown(value)}${modified === undefined ? '' : ` @${modified}`}`,
 }
