@@ -69,16 +69,19 @@ const applyToBytes = (bytes: Bytes, op: FileOp): void => {
   else if (op.length > bytes.length) bytes.resize(op.length)
 }
 
-/** Lets each sector of a write survive on its own, some of them only up to a byte within. */
-const scatter = (bytes: Bytes, op: Extract<FileOp, { type: 'write' }>, odds: number, random: Random): void => {
+/** Lets each sector of a write survive on its own, some of them only up to a byte within. Returns whether a part of it survived, and not all. */
+const scatter = (bytes: Bytes, op: Extract<FileOp, { type: 'write' }>, odds: number, random: Random): boolean => {
+  let survived = 0
   for (let from = 0; from < op.bytes.length; ) {
     const to = Math.min(op.bytes.length, from + sector - ((op.offset + from) % sector))
     if (random.next() < odds) {
       const torn = random.next() < 0.1 ? from + Math.floor(random.next() * (to - from)) : to
       if (torn > from) bytes.set(op.bytes.subarray(from, torn), op.offset + from)
+      survived += torn - from
     }
     from = to
   }
+  return survived > 0 && survived < op.bytes.length
 }
 
 type Entry = number | 'directory'
@@ -89,6 +92,8 @@ const applyToEntries = (entries: Map<string, Entry>, op: EntryOp): void => {
 }
 
 export class DiskImage {
+  /** It came out of a crash with a part of some write. */
+  torn = false
   readonly #files = new Map<number, FileImage>()
   readonly #durable = new Map<string, Entry>()
   readonly #cache = new Map<string, Entry>()
@@ -192,18 +197,18 @@ export class DiskImage {
       if (!reachable(parentOf(path))) continue
       after.#durable.set(path, entry)
       after.#cache.set(path, entry)
-      if (entry !== 'directory') after.#files.set(entry, this.#survivor(entry, random))
+      if (entry !== 'directory') after.#files.set(entry, this.#survivor(entry, random, after))
     }
     after.#nextFile = this.#nextFile
     return after
   }
 
-  #survivor(number: number, random: Random): FileImage {
+  #survivor(number: number, random: Random, after: DiskImage): FileImage {
     const file = this.#file(number)
     const durable = file.durable.copy()
     const odds = pickOdds(random)
     for (const op of file.pending) {
-      if (op.type === 'write') scatter(durable, op, odds, random)
+      if (op.type === 'write') after.torn = scatter(durable, op, odds, random) || after.torn
       else if (random.next() < odds) applyToBytes(durable, op)
     }
     return { durable, cache: durable.copy(), pending: [] }

@@ -33,6 +33,8 @@ export interface SimulatedDisk extends Disk {
   readonly faults: DiskFaults
   /** Every change and sync since this disk was made, in order. Applied to an empty `DiskImage` up to any point it gives the disk of that moment. */
   readonly trace: readonly ImageOp[]
+  /** This disk came back from a loss of power with a part of some write that was not synced. */
+  readonly torn: boolean
   /** Syncs that completed, by place. */
   readonly syncs: ReadonlyMap<SyncSite, number>
   /** Lets go what `faults.hold` held back, and holds no more. */
@@ -244,6 +246,7 @@ const around = (sim: Simulation): SimulatedDisk => ({
   faults: sim.faults,
   trace: sim.trace,
   syncs: sim.syncs,
+  torn: sim.image.torn,
   release: () => sim.release(),
   crash: (random = sim.random) => sim.end(sim.image.crash(random)),
   kill: () => sim.end(sim.image),

@@ -54,7 +54,15 @@ export interface CampaignSummary {
 }
 
 /** What a mark lacks to be within reach. */
-const lacks = ({ needs = [] }: Mark, supports: Supports, { previousEngine }: Parts): string | undefined => {
+const lacks = (
+  { needs = [], fault }: Mark,
+  supports: Supports,
+  { previousEngine }: Parts,
+  { faults = 'all', leases, nodes }: PlanOptions,
+): string | undefined => {
+  if (fault !== undefined && faults !== 'all' && !faults.includes(fault)) return `no ${fault}`
+  if (leases === false && needs.includes('leases')) return 'no leases'
+  if (nodes === 1) return 'more than one node'
   const missing = needs.filter((need) => (need === 'previous-engine' ? previousEngine === undefined : !supports[need]))
   return missing.length === 0 ? undefined : missing.join(', ')
 }
@@ -62,6 +70,7 @@ const lacks = ({ needs = [] }: Mark, supports: Supports, { previousEngine }: Par
 /** The sum of runs, in whatever order they ended: the same runs give the same summary. */
 export class Campaign {
   readonly #parts: Parts
+  readonly #options: PlanOptions
   readonly #failures: Failure[] = []
   readonly #faults: Partial<Record<FaultType, number>> = {}
   readonly #hits = new Map<string, number>()
@@ -80,8 +89,9 @@ export class Campaign {
   }
   #supports: Supports | undefined
 
-  constructor(parts: Parts) {
+  constructor(parts: Parts, options: PlanOptions = {}) {
     this.#parts = parts
+    this.#options = options
   }
 
   add(result: RunResult): void {
@@ -112,8 +122,9 @@ export class Campaign {
     const missing: string[] = []
     const outOfReach = new Map<string, string>()
     const supports = this.#supports
-    for (const mark of [...commonMarks.marks, ...(this.#parts.insight?.marks.marks ?? [])]) {
-      const lacking = supports && lacks(mark, supports, this.#parts)
+    const sets = [...commonMarks, ...(this.#parts.insight === undefined ? [] : [this.#parts.insight.marks])]
+    for (const mark of sets.flatMap((set) => set.marks)) {
+      const lacking = supports && lacks(mark, supports, this.#parts, this.#options)
       if (lacking !== undefined) {
         outOfReach.set(mark.name, lacking)
         continue
@@ -165,7 +176,7 @@ export const campaign = async ({
   onRun,
   shouldStop,
 }: CampaignInit): Promise<CampaignSummary> => {
-  const sum = new Campaign(parts)
+  const sum = new Campaign(parts, options)
   for (const seed of seeds) {
     const result = await run(planOf(seed, options), parts)
     sum.add(result)

@@ -188,6 +188,8 @@ export class Client {
   #outcome(write: Write, outcome: BlockOutcome, from: NodeId, again: () => void, finished: () => void): void {
     if (outcome.type !== 'replies') {
       if (outcome.type === 'refused') this.#hint = outcome.leader
+      const reason = outcome.type === 'refused' ? outcome.reason : 'unknown'
+      this.#init.around.tell({ type: 'refused', client: this.#init.number, reason })
       if (!write.done) again()
       return
     }

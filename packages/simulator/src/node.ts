@@ -140,7 +140,7 @@ export class SimulatedNode {
     return parts.createReplica({
       self: this.id,
       founders: this.#founders,
-      engine: watchedEngine(engine, this.lives, version, tell),
+      engine: watchedEngine(engine, { life: this.lives, version, torn: this.disk.torn }, tell),
       journal: watchedJournal(hooks.journal?.(journal, this.id) ?? journal, this.id, tell, this.#lateNews(clock)),
       transport: this.#transport,
       machines: [watchedMachine(parts.machine(), this.id, tell)],

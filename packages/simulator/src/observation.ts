@@ -1,5 +1,5 @@
 /** What can be seen of a world from outside, without looking into any part: the one source of invariants, marks, traces and digests. */
-import type { Effects, Input, JournalState, NodeId, Status, Supports } from '@conclave/interface'
+import type { Effects, Input, JournalState, NodeId, Refusal, Status, Supports } from '@conclave/interface'
 import type { Fault } from './plan.ts'
 
 /** How a life of a process ended. `fatal`: it stopped by itself. `refused`: it did not start. */
@@ -14,6 +14,8 @@ export type Observation =
       readonly recovered: JournalState
       readonly version: 1 | 2
       readonly supports: Supports
+      /** Its disk came back from a loss of power with part of a write. */
+      readonly torn: boolean
     }
   /** The engine took an input at `now` of its node. */
   | { readonly type: 'stepped'; readonly node: NodeId; readonly input: Input }
@@ -58,6 +60,8 @@ export type Observation =
   | { readonly type: 'invoked'; readonly client: number; readonly operation: number; readonly what: string }
   | { readonly type: 'retried'; readonly client: number; readonly operation: number }
   | { readonly type: 'returned'; readonly client: number; readonly operation: number; readonly what: string }
+  /** A client is told that its write was refused, and why, or that nobody knows what became of it. */
+  | { readonly type: 'refused'; readonly client: number; readonly reason: Refusal | 'unknown' }
   /** A command was acknowledged to a client, with this reply of the machine. */
   | {
       readonly type: 'acknowledged'
@@ -84,8 +88,12 @@ export type Observation =
       readonly change: 'add' | 'remove' | 'promote' | 'update'
       readonly outcome: string
     }
-  /** The run is over: `converged`, with everything that is connected at one end. */
-  | { readonly type: 'finished'; readonly nodes: readonly FinalState[] }
+  /** The run is over: everything that is connected has come to one end, with so many nodes down and links cut. */
+  | {
+      readonly type: 'finished'
+      readonly nodes: readonly FinalState[]
+      readonly broken: { readonly nodes: number; readonly links: number }
+    }
 
 /** Where a node that had to converge stands at the end. */
 export interface FinalState {

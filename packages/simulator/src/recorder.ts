@@ -122,6 +122,7 @@ export class Recorder {
       case 'stepped':
       case 'applied':
       case 'retried':
+      case 'refused':
       case 'acknowledged':
       case 'read':
       case 'finished':

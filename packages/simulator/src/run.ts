@@ -147,14 +147,14 @@ class World {
       this.marks.set(mark, before + 1)
       this.recorder.mark(mark, node)
     }
-    const world = { ledger: this.ledger, partitioned: () => this.nemesis.partitioned }
+    const world = { ledger: this.ledger, now: () => this.clock.now(), partitioned: () => this.nemesis.partitioned }
     return [
       (seen) => this.recorder.see(seen),
       (seen) => this.ledger.see(seen),
       (seen) => this.#count(seen),
       (seen) => this.cluster.see(seen),
       ...invariants.map(({ name, watch }) => watch((what, ...nodes) => this.broken(name, what, nodes), this.ledger)),
-      commonMarks.watch(hit, world),
+      ...commonMarks.map(({ watch }) => watch(hit, world)),
       ...(parts.insight === undefined ? [] : [parts.insight.marks.watch(hit, world)]),
       (seen) => this.nemesis.see(seen),
     ]
@@ -230,7 +230,7 @@ class World {
       hash: status?.machines.map((machine) => machine.hash()).join(' ') ?? '',
     }))
     for (const { node, position, hash } of nodes) this.#see({ type: 'state', node, position, hash, restored: true })
-    this.#see({ type: 'finished', nodes })
+    this.#see({ type: 'finished', nodes, broken: this.nemesis.broken })
     if (this.violation !== undefined) return
     const verdict = this.history.judge()
     if (verdict?.verdict === 'illegal') this.broken('linearizability', verdict.what)

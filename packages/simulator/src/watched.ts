@@ -2,7 +2,11 @@
 import type { ApplyContext, EngineFactory, Journal, NodeId, StateMachine, Status } from '@conclave/interface'
 import type { Watcher } from './observation.ts'
 
-export const watchedEngine = (factory: EngineFactory, life: number, version: 1 | 2, tell: Watcher): EngineFactory => ({
+export const watchedEngine = (
+  factory: EngineFactory,
+  { life, version, torn }: { readonly life: number; readonly version: 1 | 2; readonly torn: boolean },
+  tell: Watcher,
+): EngineFactory => ({
   ...factory,
   create: (init) => {
     const node = init.self
@@ -12,7 +16,7 @@ export const watchedEngine = (factory: EngineFactory, life: number, version: 1 |
       recovered: { ...init.recovered, entries: init.recovered.entries.slice() },
     })
     const { supports } = engine
-    tell({ type: 'started', node, life, recovered: init.recovered, version, supports })
+    tell({ type: 'started', node, life, recovered: init.recovered, version, supports, torn })
     let before: Status | undefined
     return {
       supports,

@@ -18,7 +18,7 @@ for (let seed = first; seed < first + count; seed++) {
   if (count === 1) console.log(result.digest, counts, Math.round(result.simulatedMillis))
   if (trace)
     for (const event of result.trace.events)
-      console.log(JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? `${value}` : value)))
+      console.log(JSON.stringify(event, (_key, value) => (typeof value === 'bigint' ? `${value}` : value)))
   if (violation === undefined) continue
   failures.push(`seed ${seed} at ${violation.at.toFixed(1)}: ${violation.invariant}: ${violation.what}`)
   console.log(failures.at(-1))

@@ -343,6 +343,9 @@ export class Nemesis {
 
   readonly #dead = new Set<SimulatedNode>()
 
+  /** What stays broken, after the healing. */
+  broken = { nodes: 0, links: 0 }
+
   /**
    * Everything is well again but what the plan says stays broken, and but for disks that are gone. What stays broken is a minority of the voters as
    * they are now, or it heals too. Returns who has to converge.
@@ -361,6 +364,8 @@ export class Nemesis {
       else if (node.state === 'down') node.start()
     }
     for (const node of nodes) this.#dead.add(node)
+    const gone = cluster.nodes.filter(({ state }) => state === 'gone')
+    this.broken = { nodes: nodes.size + gone.length, links: links.length }
     around.tell({ type: 'healed' })
     const halved = new Set(links.flatMap(({ from, to }) => [from, to]))
     const lame = cluster.nodes.filter((node) => this.#isLame(node, halved, links))
