@@ -30,7 +30,7 @@ export class CommandFailed extends Error {
 const field = (error: unknown, name: string): unknown =>
   typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[name] : undefined
 
-const usageCodes = new Set(['invalid-config', 'invalid-endpoint'])
+const usageCodes = new Set(['invalid-config', 'invalid-endpoint', 'invalid-plan'])
 const refusedCodes = new Set(['refused', 'compacted'])
 const unavailableCodes = new Set(['unavailable', 'aborted', 'overloaded', 'client-closed'])
 

@@ -13,6 +13,7 @@ import { MemberPromote, MemberRemove, MemberUpdate, MoveLeader } from './command
 import { MemberList } from './commands/member/list.ts'
 import { NodeKill, NodePause, NodeRestart, NodeResume } from './commands/node/control.ts'
 import { NodeStart } from './commands/node/start.ts'
+import { Simulate } from './commands/simulate.ts'
 import { Status } from './commands/status.ts'
 import { Up } from './commands/up.ts'
 import { exitCodes } from './exit.ts'
@@ -29,6 +30,7 @@ export const COMMANDS = {
   up: Up,
   down: Down,
   status: Status,
+  simulate: Simulate,
   logs: Logs,
   init: Init,
   'node:start': NodeStart,
