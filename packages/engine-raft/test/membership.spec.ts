@@ -394,6 +394,24 @@ describe('4.2.1 learners', () => {
     expect(members(leader)).toBe('n1 n2')
   })
 
+  it('nor if it has fallen behind again meanwhile', () => {
+    const servers = led(1)
+    const leader = servers.at(1)
+    leader.turn(add(1, 2, 'voter'))
+    leader.turn({ type: 'disk', state: 'full' })
+    servers.join(2)
+    servers.rounds(30)
+    leader.turn({ type: 'disk', state: 'ok' }, propose(2), { type: 'disk', state: 'full' })
+    servers.cut = ({ message }) => message.type === 'appendReply' // heartbeats are answered
+    servers.rounds(35)
+    leader.turn({ type: 'disk', state: 'ok' })
+    servers.rounds(3)
+    expect(members(leader)).toBe('n1 (n2*)')
+    servers.heal()
+    servers.rounds(30)
+    expect(members(leader)).toBe('n1 n2')
+  })
+
   it('a learner is removed in one step', () => {
     const servers = led()
     servers.join(4)
@@ -536,6 +554,19 @@ describe('4.2.3 removed servers', () => {
     expect(links(leader)).toEqual([n2])
     expect(leader.status.detail['peer n3']).toBeUndefined()
     expect(links(servers.at(2))).toEqual([n1])
+  })
+
+  it('and by a leader that is none any more at once', () => {
+    const servers = led()
+    const old = servers.at(1)
+    servers.isolate(3)
+    old.turn(remove(1, 3))
+    servers.settle()
+    expect(links(old)).toEqual([n3, n2])
+    old.turn(transfer(2))
+    servers.settle()
+    expect(only(servers).id).toBe(n2)
+    expect(links(old)).toEqual([n2])
   })
 
   it('one that does not answer is let go after a while', () => {
