@@ -102,6 +102,19 @@ describe.each(Object.entries(systems))('%s', (_, system) => {
     )
   })
 
+  test('longer histories get the same verdict without what the model tells to spare work', () => {
+    const { readOnly: _reads, tooLate: _late, ...plain } = model
+    fc.assert(
+      fc.property(histories(system, 18), ({ operations, right }) => {
+        const slow = check(plain, operations, { maxSteps: 200_000 })
+        const fast = check(model, operations)
+        if (right) expect(fast.verdict).toBe('ok')
+        if (slow.verdict !== 'unknown') expect(fast.verdict).toBe(slow.verdict)
+      }),
+      { numRuns },
+    )
+  })
+
   test('too few steps give no verdict, or the right one', () => {
     fc.assert(
       fc.property(made, fc.integer({ min: 1, max: 12 }), ({ operations }, maxSteps) => {

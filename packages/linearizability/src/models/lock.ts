@@ -79,6 +79,12 @@ const checkToken = (
   return state.token === token ? free(state) : state
 }
 
+/** Tokens rise: one that has been given and is not held is never held again. */
+const tooLate = ({ token, highest }: LockState, input: LockInput, output: LockOutput): boolean => {
+  if (input.type === 'acquire') return typeof output === 'bigint' && output <= highest
+  return output === true && input.token <= highest && input.token !== token
+}
+
 /**
  * A lock with fencing tokens (Burrows 2006, section 2.4, calls them sequencers): one holder at a time, and every grant has a token above all before
  * it, so that whoever the holder talks to can refuse one that has been overtaken.
@@ -96,6 +102,7 @@ export const lockModel = ({ expires = false }: LockInit = {}): Model<LockState, 
         return checkToken(state, input.token, output, expires)
     }
   },
+  tooLate,
   // Without expiry: with it, a check that fails ends the hold.
   readOnly: ({ type }) => type === 'check' && !expires,
   key: ({ held, token, highest }) => `${held ? (token ?? '?') : '-'} ${highest}`,
