@@ -1,12 +1,11 @@
 #!/usr/bin/env -S node --conditions=@conclave/source
 // The CLI from source: `node --conditions=@conclave/source apps/cli/bin/dev.ts kv get greeting`.
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Config, flush, handle, run } from '@oclif/core'
+import { Config, flush, handle, type Interfaces, run } from '@oclif/core'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const config = new Config({ root })
-await config.load()
-const { pjson } = config
+const pjson: Interfaces.PJSON = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'))
 pjson.oclif.commands = { strategy: 'explicit', target: './src/index.ts', identifier: 'COMMANDS' }
 pjson.oclif.hooks = { command_not_found: { target: './src/index.ts', identifier: 'COMMAND_NOT_FOUND' } }
 

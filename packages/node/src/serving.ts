@@ -33,7 +33,7 @@ const leaderNews = (replica: Replica, roster: Roster): LeaderNews => {
 }
 
 /** The leader says in words why it refuses; whatever it lets pass, the engine judges. */
-const servedMembership = (replica: Replica): ServedMembership => {
+export const servedMembership = (replica: Replica): ServedMembership => {
   const leads = (): boolean => replica.leader?.id === replica.self
   return {
     reconfigure: (change, done) => {

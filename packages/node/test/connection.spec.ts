@@ -2,13 +2,14 @@ import {
   type ClientMessage,
   decodeServerMessage,
   encodeClientMessage,
+  membershipFeature,
   protocolVersion,
   type ServerMessage,
 } from '@conclave/client/protocol'
-import { type Chunks, concatChunks, type Epoch, type Feed, nodeId } from '@conclave/interface'
+import { type Chunks, concatChunks, type Epoch, type Feed, type MembershipChange, nodeId } from '@conclave/interface'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { ClientConnection, connectionLimits } from '../src/connection.ts'
-import type { Served, ServedChannel, Submitted } from '../src/served.ts'
+import { ClientConnection, type ConnectionInit, connectionLimits } from '../src/connection.ts'
+import type { Changed, Served, ServedChannel, Submitted } from '../src/served.ts'
 
 /** The client's end, as the connection sees it. */
 class FakeChannel implements ServedChannel {
@@ -46,11 +47,13 @@ const hello: ClientMessage = { type: 'hello', version: protocolVersion, features
 const bytes = (length: number): Uint8Array => new Uint8Array(length)
 
 let channel: FakeChannel
+let connectionInit: ConnectionInit
 let submitted: ((result: Submitted) => void)[]
 let pendingReads: (() => void)[]
 let feedEvents: Uint8Array[]
 let restoring: boolean
 let ended: number
+let changes: { readonly change: MembershipChange; readonly done: (result: Changed) => void }[]
 
 beforeEach(() => {
   channel = new FakeChannel()
@@ -59,6 +62,7 @@ beforeEach(() => {
   feedEvents = []
   restoring = false
   ended = 0
+  changes = []
   const feed: Feed = { poll: () => feedEvents.shift(), close: () => {} }
   const served: Served = {
     submit: (_, done) => void submitted.push(done),
@@ -69,8 +73,14 @@ beforeEach(() => {
     leader: () => ({ epoch: 3n as Epoch, addresses: [] }),
     members: () => [],
     status: () => '{}',
+    membership: {
+      reconfigure: (change, done) => void changes.push({ change, done }),
+      transfer: (to) => (to === 'x' ? { outcome: 'done' } : { outcome: 'invalid', reason: `not to ${to}` }),
+      present: () => ({ members: [{ id: nodeId('n'), name: 'n', addresses: [], role: 'voter' }] }),
+    },
   }
-  new ClientConnection({ channel, served, self: nodeId('n'), cluster: 'c', closed: () => (ended += 1) })
+  connectionInit = { channel, served, self: nodeId('n'), cluster: 'c', closed: () => (ended += 1) }
+  new ClientConnection(connectionInit)
 })
 
 const last = (): ServerMessage | undefined => channel.told.at(-1)
@@ -161,5 +171,59 @@ describe('a greeted client', () => {
       channel.say({ type: 'watch', id, machine: 1, request: bytes(1) })
     channel.say({ type: 'watch', id: 70_000, machine: 1, request: bytes(1) })
     expect(last()).toEqual({ type: 'watchEnded', id: 70_000, reason: 'overloaded' })
+  })
+})
+
+describe('a client that knows of members', () => {
+  const change: MembershipChange = { type: 'remove', id: nodeId('m') }
+
+  test('is told so in its welcome; one of before gets the welcome of before', () => {
+    channel.say({ ...hello, features: 0xff })
+    expect(last()).toMatchObject({ type: 'welcome', features: membershipFeature })
+    const older = new FakeChannel()
+    new ClientConnection({ ...connectionInit, channel: older })
+    older.say(hello)
+    expect(older.told[0]).not.toHaveProperty('features')
+  })
+
+  test('gets one answer to each change and each wish for another leader', () => {
+    channel.say({ ...hello, features: membershipFeature })
+    channel.say({ type: 'reconfigure', id: 7, change })
+    expect(changes.map((asked) => asked.change)).toEqual([change])
+    changes[0]?.done({ outcome: 'unknown' })
+    expect(last()).toEqual({ type: 'changed', id: 7, outcome: 'unknown', reason: '' })
+    channel.say({ type: 'transfer', id: 8, to: nodeId('x') })
+    expect(last()).toEqual({ type: 'changed', id: 8, outcome: 'done', reason: '' })
+    channel.say({ type: 'transfer', id: 9, to: nodeId('y') })
+    expect(last()).toEqual({ type: 'changed', id: 9, outcome: 'invalid', reason: 'not to y' })
+  })
+
+  test('has a bound on the changes under way', () => {
+    channel.say(hello)
+    for (let id = 0; id <= connectionLimits.changes; id++) channel.say({ type: 'reconfigure', id, change })
+    expect(last()).toMatchObject({ type: 'changed', id: connectionLimits.changes, outcome: 'overloaded' })
+    expect(changes).toHaveLength(connectionLimits.changes)
+  })
+
+  test('is told the members when they are as fresh as it asked', () => {
+    channel.say(hello)
+    channel.say({ type: 'members', id: 3, level: 'linearizable' })
+    expect(last()?.type).toBe('welcome')
+    pendingReads[0]?.()
+    expect(last()).toMatchObject({ type: 'members', id: 3, epoch: 3n, membership: { members: [{ id: 'n' }] } })
+  })
+
+  test('is refused where there is no such service', () => {
+    const { membership: _, ...without } = connectionInit.served
+    const other = new FakeChannel()
+    new ClientConnection({ ...connectionInit, channel: other, served: without })
+    other.say({ ...hello, features: membershipFeature })
+    expect(other.told[0]).toMatchObject({ features: 0 })
+    other.say({ type: 'reconfigure', id: 1, change })
+    other.say({ type: 'members', id: 2, level: 'local' })
+    expect(other.told.slice(1)).toEqual([
+      { type: 'changed', id: 1, outcome: 'unsupported', reason: '' },
+      { type: 'members', id: 2, refused: 'unsupported' },
+    ])
   })
 })
