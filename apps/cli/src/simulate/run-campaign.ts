@@ -35,9 +35,8 @@ export const runCampaign = async (
   const bar = new ProgressBar(stream, () =>
     campaignLine(progress, Math.max(progress.runs / runs, elapsed() / millis), (progress.runs * 1000) / elapsed()),
   )
-  const threads = Math.min(jobs, runs)
-  const runners = Array.from({ length: threads }, () =>
-    threads === 1 ? inlineRunner(parts, options) : workerRunner({ engine, options }),
+  const runners = Array.from({ length: jobs }, () =>
+    jobs === 1 ? inlineRunner(parts, options) : workerRunner({ engine, options }),
   )
   try {
     await runSeeds(runners, next, (result) => {

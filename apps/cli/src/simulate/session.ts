@@ -32,6 +32,8 @@ const screen = (): { readonly width: number; readonly colour: boolean } => ({
   colour: colorful(process.stdout),
 })
 
+const count = (of: number, noun: string): string => `${of} ${noun}${of === 1 ? '' : 's'}`
+
 /** A campaign of seeds, and of the first that fails what a person needs to understand it. */
 export const simulate = async (
   flags: SimulateFlags & { readonly jobs?: number | undefined; readonly out: string },
@@ -45,12 +47,14 @@ export const simulate = async (
   }
   endSignal().then(interrupt, interrupt)
   const shouldStop = (): boolean => interrupted
-  const jobs = flags.jobs ?? availableParallelism()
+  const jobs = Math.min(request.runs, flags.jobs ?? availableParallelism())
   const now = (): number => performance.now()
+  say(`${request.engine}, seeds from ${request.first} on, in ${count(jobs, 'thread')}`)
   const done = await runCampaign(request, { parts, jobs, stream: process.stderr, now, shouldStop })
-  const reproduce = commandFor(request, request.first, done.last - request.first + 1)
+  const ran = done.last - request.first + 1
+  const reproduce = commandFor(request, request.first, Math.max(1, ran))
   tell(done, request.first, say)
-  say(`again: ${reproduce}`)
+  if (ran > 0) say(`again: ${reproduce}`)
   const [failed] = done.summary.failures
   const json: Record<string, unknown> = { ...campaignJson(done, request.first), reproduce }
   if (failed !== undefined && !interrupted) {
@@ -83,11 +87,12 @@ export const replay = async (
 }
 
 const tell = ({ summary, last, realMillis }: CampaignRun, first: number, say: Say): void => {
-  const seconds = realMillis / 1_000
-  const hoursAMinute = (summary.simulatedMillis / 60 / realMillis).toFixed(2)
-  const seeds = first === last ? `seed ${first}` : `seeds ${first} to ${last}`
   say(reportOf(summary))
   say('')
+  const seconds = realMillis / 1_000
+  const hoursAMinute = (summary.simulatedMillis / 60 / realMillis).toFixed(2)
+  if (summary.runs === 0) return say('no seed was run')
+  const seeds = first === last ? `seed ${first}` : `seeds ${first} to ${last}`
   say(`${seeds} in ${seconds.toFixed(1)} s: ${(summary.runs / seconds).toFixed(1)} runs a second,`)
   say(`${hoursAMinute} simulated hours in a minute of real time`)
 }
@@ -118,8 +123,6 @@ const shrinkWithBar = async (
     bar.end()
   }
 }
-
-const count = (of: number, noun: string): string => `${of} ${noun}${of === 1 ? '' : 's'}`
 
 /** Prints and writes what was found. */
 const show = (
