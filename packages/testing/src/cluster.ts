@@ -71,6 +71,8 @@ export interface TestCluster extends AsyncDisposable {
 const clusterName = 'test'
 const fastTiming: Timing = { heartbeatTicks: 2, electionTicks: 15, tickMillis: 10 }
 const mostNodes = 9
+/** Turns of the event loop in which the news of closed channels reach their other ends. */
+const lastTurns = 4
 
 /** Node ids look like those of real nodes, so that clients take them in their endpoints. */
 const memberNumber = (n: number): MemberNews => ({
@@ -280,6 +282,7 @@ class InProcessCluster implements TestCluster {
     await Promise.all(this.nodes.map((node) => node.closeClient()))
     await Promise.all(this.nodes.map((node) => node.close()))
     this.#changed()
+    for (let turn = 0; turn < lastTurns; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -47,8 +47,7 @@ const before = left().length
   n2?.pause()
   await n3?.kill()
 }
-await new Promise((resolve) => setImmediate(resolve))
-console.log(left().length - before, 'left')
+console.log(left().length - before, 'left', ...left())
 `)
   expect(said).toBe('0 left\n')
 })
