@@ -1,4 +1,4 @@
-import type { Supports } from '@conclave/interface'
+import type { StateMachine, Supports } from '@conclave/interface'
 import { memoryNetwork } from '@conclave/transport-memory'
 import { Client, type Clients } from './client.ts'
 import { Loop, VirtualClock } from './clock.ts'
@@ -14,6 +14,7 @@ import { Operator } from './operator.ts'
 import { type Parts, resolveParts } from './parts.ts'
 import type { FaultType, Plan } from './plan.ts'
 import { Recorder } from './recorder.ts'
+import { checkReplay } from './replay-check.ts'
 import { streamsOf } from './streams.ts'
 import { idOf, type Surroundings } from './surroundings.ts'
 import type { Trace } from './trace.ts'
@@ -24,7 +25,7 @@ export interface RunOptions {
 }
 
 export interface Violation {
-  /** Its name; `convergence`, `availability` and `linearizability` stand beside the invariants. */
+  /** Its name; `convergence`, `availability`, `linearizability` and `replay` stand beside the invariants. */
   readonly invariant: string
   readonly what: string
   /** Milliseconds of the world. */
@@ -60,6 +61,8 @@ export interface RunResult {
   readonly supports: Supports
 }
 
+/** One run in so many replays its log at the end, with a snapshot at every position. */
+const replayEvery = 16
 /** How often it is looked whether everything has converged. */
 const lookMillis = 5
 
@@ -80,6 +83,8 @@ class World {
   readonly plan: Plan
   readonly loop: Loop
   readonly #watchers: Watcher[]
+  readonly #machine: () => StateMachine
+  readonly #states = new Map<number, string>()
   violation: Violation | undefined
   supports = noSupports
   elections = 0
@@ -91,6 +96,7 @@ class World {
   constructor(plan: Plan, given: Parts, whole: boolean) {
     this.plan = plan
     const parts = resolveParts(given)
+    this.#machine = parts.machine
     const { clock } = this
     const streams = streamsOf(plan.seed)
     this.loop = new Loop(clock)
@@ -178,8 +184,10 @@ class World {
       if (seen.life > 1) this.restarts++
     } else if (seen.type === 'fault' && seen.ends !== true)
       this.faults[seen.fault.type] = (this.faults[seen.fault.type] ?? 0) + 1
-    else if (seen.type === 'state' && seen.restored) this.snapshots++
-    else if (seen.type === 'drained') {
+    else if (seen.type === 'state') {
+      this.#states.set(seen.position, seen.hash)
+      if (seen.restored) this.snapshots++
+    } else if (seen.type === 'drained') {
       const { leader } = seen.effects
       if (leader?.id === undefined || this.#epochs.has(leader.epoch)) return
       this.#epochs.add(leader.epoch)
@@ -205,6 +213,17 @@ class World {
       done = this.clients.every(({ finished }) => finished) && this.#converged(connected)
     }
     if (!broken()) this.#judge(connected, done)
+    if (!broken() && plan.seed % replayEvery === 0) await this.#replay()
+  }
+
+  async #replay(): Promise<void> {
+    const what = await checkReplay({
+      decided: this.ledger.decided.map(({ decided }) => decided),
+      machine: this.#machine,
+      seed: this.plan.seed,
+      stateAt: (position) => this.#states.get(position),
+    })
+    if (what !== undefined) this.broken('replay', what)
   }
 
   /** Members that are connected: they must come to the same end. */
@@ -229,7 +248,7 @@ class World {
       position: status?.applied.position ?? 0,
       hash: status?.machines.map((machine) => machine.hash()).join(' ') ?? '',
     }))
-    for (const { node, position, hash } of nodes) this.#see({ type: 'state', node, position, hash, restored: true })
+    for (const { node, position, hash } of nodes) this.#see({ type: 'state', node, position, hash, restored: false })
     this.#see({ type: 'finished', nodes, broken: this.nemesis.broken })
     if (this.violation !== undefined) return
     const verdict = this.history.judge()
