@@ -26,7 +26,10 @@ export type ToRelay =
   | { readonly type: 'pace'; readonly paces: Readonly<Record<string, Pace>> }
   /** Cuts every connection to this peer by a reset. */
   | { readonly type: 'reset'; readonly peer: string }
-export type FromRelay = { readonly type: 'listening'; readonly ports: Readonly<Record<string, number>> }
+export type FromRelay =
+  | { readonly type: 'listening'; readonly ports: Readonly<Record<string, number>> }
+  /** Answers `pace`: it holds for whatever arrives from now on. */
+  | { readonly type: 'paced' }
 
 const fast: Pace = { delayMillis: 0, jitterMillis: 0, stalled: false }
 /** Bytes that wait in one direction of one connection before its sender is held back. */
@@ -146,12 +149,15 @@ class Relay {
 }
 
 const relay = new Relay()
+const tell = (message: FromRelay): void => {
+  process.send?.(message)
+}
 process.on('disconnect', () => process.exit(0))
 process.on('message', (message: ToRelay) => {
   switch (message.type) {
     case 'listen':
       relay.listen(message.routes).then(
-        (ports) => process.send?.({ type: 'listening', ports } satisfies FromRelay),
+        (ports) => tell({ type: 'listening', ports }),
         (error: unknown) => {
           console.error(error)
           process.exit(1)
@@ -160,6 +166,7 @@ process.on('message', (message: ToRelay) => {
       break
     case 'pace':
       relay.pace(message.paces)
+      tell({ type: 'paced' })
       break
     case 'reset':
       relay.reset(message.peer)
