@@ -77,11 +77,13 @@ export class Cluster implements ConnectionEvents {
     return id === undefined ? undefined : this.#ready(this.#nodes.get(id))
   }
 
-  /** A connection for local reads: to an endpoint, else to anyone; with a single endpoint only to that. */
+  /** A connection for local reads: to an endpoint, else to anyone, members before others; with a single endpoint only to that. */
   anyConnection(): Connection | undefined {
     const known = [...this.#nodes.values()]
     const named = known.filter((node) => node.endpoint)
-    const candidates = named.length === 1 ? named : [...named, ...known]
+    // A node that was removed, or is not added yet, may be there and serve nothing.
+    const isMember = (node: Known): boolean => this.#members.some(({ id }) => id === node.id)
+    const candidates = named.length === 1 ? named : [...[...named, ...known].filter(isMember), ...named, ...known]
     return candidates.map((node) => this.#ready(node)).find((connection) => connection !== undefined)
   }
 

@@ -170,6 +170,23 @@ export class FakeNode {
     if (this.state === 'up') served.channel.send(encodeServerMessage(message))
   }
 
+  #welcome(served: Served, features: number): void {
+    this.send(served, {
+      type: 'welcome',
+      version: 1,
+      node: this.id,
+      cluster: 'test',
+      leader: this.#cluster.news,
+      members: this.#cluster.nodes.map(({ id, name }) => ({ id, name, addresses: ['/ip4/127.0.0.1/tcp/1'] })),
+      ...(this.old ? {} : { features: features & membershipFeature }),
+    })
+  }
+
+  /** As when the members change. */
+  welcomeAgain(): void {
+    for (const served of this.served) this.#welcome(served, membershipFeature)
+  }
+
   tellLeader(): void {
     for (const served of this.served) this.send(served, { type: 'leader', ...this.#cluster.news })
   }
@@ -188,15 +205,7 @@ export class FakeNode {
     if (this.state !== 'up') return
     switch (message.type) {
       case 'hello':
-        return this.send(served, {
-          type: 'welcome',
-          version: 1,
-          node: this.id,
-          cluster: 'test',
-          leader: this.#cluster.news,
-          members: this.#cluster.nodes.map(({ id, name }) => ({ id, name, addresses: ['/ip4/127.0.0.1/tcp/1'] })),
-          ...(this.old ? {} : { features: message.features & membershipFeature }),
-        })
+        return this.#welcome(served, message.features)
       case 'ping':
         return this.send(served, { type: 'pong' })
       case 'status': {

@@ -199,6 +199,20 @@ test('the status of every member is asked right after connecting too, when some 
   expect((await client.status()).map(({ reachable }) => reachable)).toEqual([true, true, true])
 })
 
+test('local reads do not stay with an endpoint that is no member any more', async () => {
+  const cluster = new FakeCluster()
+  const { client, clock } = await started(cluster)
+  await client.kv.put('k', 'v')
+  const [gone] = cluster.nodes.splice(0, 1)
+  if (gone === undefined) throw new Error('there are three')
+  gone.readFates = Array(1000).fill('not-ready')
+  cluster.elect(cluster.node(0))
+  cluster.node(0).welcomeAgain()
+  const reading = watched(client.kv.get('k', { level: 'local' }))
+  await clock.pass(100)
+  expect(reading).toEqual({ settled: true })
+})
+
 test('an unknown read level is refused before anything is sent', async () => {
   const { client } = await started(new FakeCluster())
   const level = 'strong' as never

@@ -101,6 +101,7 @@ export class Belonging {
   #heard(membership: Membership, roster: Roster): boolean {
     const news = roster.hear(membership)
     if (news) this.#init.relink()
+    if (membership.removed?.includes(this.#init.self) === true) this.#leave('a member says so')
     return news
   }
 

@@ -46,6 +46,8 @@ export const servedMembership = (replica: Replica): ServedMembership => {
     },
     transfer: (to) => {
       if (!leads()) return { outcome: 'not-leader' }
+      if (replica.supports?.transfer !== true)
+        return { outcome: 'unsupported', reason: 'the engine moves no leadership' }
       // By the latest configuration, decided or not: that is what the engine goes by.
       const reason = judgeTransfer(replica.status().engine?.membership ?? replica.membership, to)
       if (reason !== undefined) return { outcome: 'invalid', reason }

@@ -177,6 +177,48 @@ describe('a node that is removed', () => {
   })
 })
 
+describe('a node that was away', () => {
+  test('lets in a leader that it has never heard of, after it has asked a member that it knows', async () => {
+    const { started, places, members } = await founded(['a', 'b', 'c'])
+    const away = started.find((node) => !node.status().leading) as ConclaveNode
+    const [first, second] = started.filter((node) => node !== away) as [ConclaveNode, ConclaveNode]
+    const at = places.find(({ id }) => id === away.id) as Place
+    await end(away)
+    const d = await place('d')
+    await first.client.membership.add({ id: d.id, name: 'd', addresses: [d.address] })
+    const newcomer = await begin(d, { join: true, members })
+    await until(() => newcomer.status().member === 'voter')
+    await first.client.membership.moveLeader(d.id)
+    await first.client.membership.remove(second.id)
+    await newcomer.kv.put('while', 'away')
+    const back = await begin(at, { members })
+    await until(() => back.status().members.some(({ name }) => name === 'd'))
+    await until(() => back.status().applied >= newcomer.status().applied)
+    expect((await back.kv.get('while', { level: 'local' }))?.version).toBe(1)
+    expect(newcomer.status().leading).toBe(true)
+  })
+
+  test('and was removed meanwhile learns it also from members that were all started anew, from snapshots', async () => {
+    const { started, places, members } = await founded(['a', 'b', 'c'])
+    const small = { members, snapshotBytes: '4KiB', tailBytes: 0 }
+    const away = started.find((node) => !node.status().leading) as ConclaveNode
+    const others = started.filter((node) => node !== away)
+    const at = places.find(({ id }) => id === away.id) as Place
+    await end(away)
+    await others[0]?.client.membership.remove(away.id)
+    for (const node of others) await end(node)
+    const anew = (): Promise<ConclaveNode>[] =>
+      places.filter(({ id }) => id !== away.id).map((one) => begin(one, small))
+    const second = await Promise.all(anew())
+    for (let n = 0; n < 40; n++) await second[0]?.kv.put(`k${n % 3}`, 'x'.repeat(500))
+    await until(() => second.every((node) => node.status().snapshot > 0))
+    for (const node of second) await end(node)
+    await Promise.all(anew())
+    const back = await begin(at, { members })
+    await until(() => back.status().phase === 'removed')
+  })
+})
+
 test('a machine is replaced under a new id, while writes go on: nothing is lost, nothing applied twice', async () => {
   const { started, places } = await founded(['a', 'b', 'c'])
   await using client = await connect({ endpoints: places.map(({ address }) => address) })

@@ -2,6 +2,7 @@ import {
   assert,
   type Clock,
   type DiskState,
+  type Engine,
   type EngineFactory,
   type Feed,
   type Journal,
@@ -14,6 +15,7 @@ import {
   type ReadLevel,
   type StateMachine,
   type Status,
+  type Supports,
   type Timing,
   type Transport,
 } from '@conclave/interface'
@@ -118,6 +120,8 @@ export interface Replica {
   /** Once, when the replica has stopped for good: its journal failed, or an invariant does not hold. Going on means making a new one. */
   onFatal(listener: (error: Error) => void): () => void
   readonly leader: LeaderInfo | undefined
+  /** What the engine offers; undefined before `start` has made it. */
+  readonly supports: Supports | undefined
   /** The configuration decided last, as far as is known here; until one was told of, the latest in the journal, or the founders. */
   readonly membership: Membership
   status(): ReplicaStatus
@@ -144,7 +148,7 @@ class ComposedReplica implements Replica {
   #phase: ReplicaStatus['phase'] = 'starting'
   #started = false
   #driver: Driver | undefined
-  #engine: { status(): Status } | undefined
+  #engine: Pick<Engine, 'status' | 'supports'> | undefined
   #disk: DiskState = 'ok'
   #closing: Promise<void> | undefined
 
@@ -258,6 +262,10 @@ class ComposedReplica implements Replica {
 
   get leader(): LeaderInfo | undefined {
     return this.#driver?.leaderInfo
+  }
+
+  get supports(): Supports | undefined {
+    return this.#engine?.supports
   }
 
   get membership(): Membership {
