@@ -64,7 +64,7 @@ export class World {
   /** Clocks begin anywhere, and any two run at the same rate within a tenth. */
   #host(id: NodeId): Host {
     const { seed, cheat = 'none', leases = false, mixed = false } = this.#init
-    const spread = cheat === 'clocks run at very different rates' ? 1.5 : 0.1
+    const spread = cheat === 'clocks run at very different rates' ? 1.9 : 0.1
     const [start, rate] = [this.#below(1_000), 1 + (this.#random.next() - 0.5) * spread]
     const version = mixed && Number(id.slice(1)) % 2 === 0 ? 1 : 2
     const now = () => start + this.#time * rate
@@ -106,6 +106,8 @@ export class World {
     else if (dice < 880) this.#readEverywhere()
     else if (dice < 920) this.#moveTransfer()
     else if (dice < 945) this.#capture(host)
+    else if (dice < 946 && this.#init.leases)
+      this.#cutLeader() // what a lease has to stand
     else if (dice < 960) this.#peerEvent(host)
     else if (dice < 979) this.#govern(host)
     else if (dice < 983) host.turn({ type: 'disk', state: this.#any(['ok', 'ok', 'slow', 'full']) ?? 'ok' })
@@ -195,12 +197,17 @@ export class World {
   }
 
   #partition(): void {
-    const leader = this.#below(3) === 0 ? this.#leading() : undefined
+    if (this.#below(3) === 0) return this.#cutLeader()
     this.#healsAt = this.#time + this.#below(1_500)
-    for (const { id } of this.hosts) this.#side.set(id, leader === undefined && this.#below(3) === 0 ? 1 : 0)
+    for (const { id } of this.hosts) this.#side.set(id, this.#below(3) === 0 ? 1 : 0)
+  }
+
+  /** The leader alone is cut off, and the others are told so; it may hang meanwhile, with all that it believes. */
+  #cutLeader(): void {
+    const leader = this.#leading()
     if (leader === undefined) return
-    // The leader alone is cut off, and the others are told so; it may hang meanwhile, with all that it believes.
-    this.#side.set(leader.id, 1)
+    this.#healsAt = this.#time + this.#below(1_500)
+    for (const { id } of this.hosts) this.#side.set(id, id === leader.id ? 1 : 0)
     if (this.#below(2) === 0) this.#hangs.set(leader.id, this.#time + 10 * this.#below(100))
     for (const { id } of this.hosts) if (id !== leader.id && this.#below(4) > 0) this.#tell(id, leader.id, 'down')
   }
