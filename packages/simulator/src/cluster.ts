@@ -19,7 +19,8 @@ export class Cluster {
         return { id, name: id, addresses: [], role: 'voter' }
       }),
     }
-    this.nodes = plan.traits.map((traits, at) => new SimulatedNode(around, at + 1, traits, this.founders))
+    const isMember = (id: NodeId): boolean => this.membership.members.some((member) => member.id === id)
+    this.nodes = plan.traits.map((traits, at) => new SimulatedNode(around, at + 1, traits, this.founders, isMember))
   }
 
   see(seen: Observation): void {

@@ -8,6 +8,7 @@ import {
 } from '@conclave/interface'
 import { type SimulatedDisk, simulatedDisk } from '@conclave/journal-file/testing'
 import type { Replica, ReplicaStatus } from '@conclave/replica'
+import { withHearsay } from './hearsay.ts'
 import { limits, segmentBytes, timing } from './limits.ts'
 import type { NodeNumber, NodeTraits } from './plan.ts'
 import { diskClock, Gate, ProcessClock } from './process-clock.ts'
@@ -26,6 +27,7 @@ export class SimulatedNode {
   readonly #around: Surroundings
   readonly #random: Random
   readonly #diskRandom: Random
+  readonly #isMember: (id: NodeId) => boolean
   #founders: Membership
   #transport: Transport | undefined
   #clock: ProcessClock
@@ -43,12 +45,20 @@ export class SimulatedNode {
   #fills = 0
   #stalls = 0
 
-  constructor(around: Surroundings, number: NodeNumber, traits: NodeTraits, founders: Membership) {
+  /** @param isMember what another member would say of a node when asked. */
+  constructor(
+    around: Surroundings,
+    number: NodeNumber,
+    traits: NodeTraits,
+    founders: Membership,
+    isMember: (id: NodeId) => boolean,
+  ) {
     this.number = number
     this.id = idOf(number)
     this.traits = traits
     this.#around = around
     this.#founders = founders
+    this.#isMember = isMember
     this.#random = around.streams('node', number)
     this.#diskRandom = around.streams('disk', number)
     this.gate = new Gate(around.clock)
@@ -136,7 +146,12 @@ export class SimulatedNode {
     })
     const version = this.version
     const engine = version === 1 ? (parts.previousEngine ?? parts.engine) : parts.engine
-    this.#transport = network.transport(this.id)
+    const inquiry = streams('inquiry', this.number, this.lives)
+    this.#transport = withHearsay({
+      transport: network.transport(this.id),
+      isMember: this.#isMember,
+      ask: (answer) => clock.after(5 + inquiry.next() * 100, answer),
+    })
     return parts.createReplica({
       self: this.id,
       founders: this.#founders,
@@ -158,10 +173,13 @@ export class SimulatedNode {
     const { persistedMillis } = this.traits
     if (persistedMillis === 0) return (run) => run()
     const random = this.#around.streams('persisted', this.number, this.lives)
+    const waiting: (() => void)[] = []
     let last = 0
     return (run) => {
       last = Math.max(last, clock.now() + random.next() * persistedMillis)
-      clock.after(last - clock.now(), run)
+      waiting.push(run)
+      // Two timers for what is the same time may differ by a rounding: each runs the oldest that waits.
+      clock.after(last - clock.now(), () => waiting.shift()?.())
     }
   }
 
