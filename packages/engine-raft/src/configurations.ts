@@ -41,6 +41,7 @@ export class Configurations {
     const held = this.at(position)
     assert(held !== undefined, `no configuration is known at ${position}`)
     this.#placed = [{ position, membership: held }, ...this.#placed.filter((placed) => placed.position > position)]
+    this.#guessed = false // what is first now came from the log
   }
 
   /** Starts over from a received snapshot. */

@@ -466,6 +466,10 @@ describe('a node that joins', () => {
     expect(joining.status.snapshot).toBe(0)
     captured(12)
     expect(joining.status).toMatchObject({ snapshot: 12, decided: 12 })
+    for (let i = 20; i < 25; i++) leader.turn(propose(i))
+    servers.rounds(10)
+    captured(15) // what the first snapshot says is no guess any more
+    expect(joining.status.snapshot).toBe(15)
     expect(members(servers.restart(4))).toBe('n1 n2 n3 (n4)')
   })
 })
