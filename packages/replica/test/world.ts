@@ -28,7 +28,7 @@ import {
   writeId,
 } from '@conclave/interface'
 import { type BlockOutcome, createReplica, type Replica, type ReplicaInit } from '@conclave/replica'
-import { settlePromises, VirtualClock } from './virtual-clock.ts'
+import { settlePromises, VirtualClock } from '@conclave/simulator'
 
 export const self = nodeId('a')
 export const epochOne = epoch(1n)

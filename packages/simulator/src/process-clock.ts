@@ -80,6 +80,7 @@ export interface ProcessClockInit {
 export class ProcessClock implements Clock {
   readonly #init: ProcessClockInit
   readonly #born: number
+  readonly #deferred: (() => void)[] = []
   #turnAt = -1
   dead = false
 
@@ -104,8 +105,11 @@ export class ProcessClock implements Clock {
     const { world, drainMillis, random, gate } = this.#init
     const now = world.now()
     if (this.#turnAt <= now) this.#turnAt = drainMillis === 0 ? now : now + random.next() * drainMillis
+    this.#deferred.push(run)
+    // Two timers for what is the same time may differ by a rounding: each runs the oldest that waits.
     gate.after(this.#turnAt - now, () => {
-      if (!this.dead) run()
+      const first = this.#deferred.shift()
+      if (!this.dead) first?.()
     })
   }
 }

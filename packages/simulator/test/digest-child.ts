@@ -1,0 +1,6 @@
+// Prints the digest of the small campaign of campaign.spec.ts.
+import { campaign } from '@conclave/simulator'
+import { raftParts } from './parts.ts'
+
+const { digest } = await campaign({ seeds: [5, 6, 7], parts: raftParts, options: { durationMillis: 600 } })
+console.log(digest)
