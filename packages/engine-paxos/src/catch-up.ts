@@ -57,7 +57,7 @@ export const receiveWatermark = (paxos: PaxosState, from: NodeId, message: Messa
   if (farewell?.listeners.some(({ id }) => id === from)) farewell.told.set(from, decided)
   const progress = role.type === 'leader' ? role.progress.get(from) : undefined
   if (progress !== undefined) {
-    progress.active = true
+    progress.silentTicks = 0
     noteWatermark(paxos, progress, Math.min(decided, paxos.decided))
     // Where this configuration is not known yet, a probe is answered like this.
     if (progress.probe > 0 && message.configuration < paxos.configuration.number)

@@ -1,6 +1,6 @@
 import { assert, type NodeId } from '@conclave/interface'
 import { voteResult, votersOf } from '@conclave/quorum'
-import { type Ballot, ballotBytes, compareBallots, higherBallot, mostRound, sameBallot } from './ballot.ts'
+import { type Ballot, compareBallots, higherBallot, mostRound, sameBallot } from './ballot.ts'
 import { advance } from './delivery.ts'
 import { type MessageOf, promiseHeadBytes, type Report, reportOverhead } from './messages.ts'
 import { backOff, becomeAcceptor, electionTicks } from './roles/follow.ts'
@@ -219,6 +219,3 @@ const page = (paxos: PaxosState, cursor: number): { reports: Report[]; next: num
   }
   return { reports, next: 0 }
 }
-
-/** Bytes that surround a value in the largest of its messages: a page of a promise. */
-export const mostOverhead = promiseHeadBytes + reportOverhead + ballotBytes

@@ -19,9 +19,11 @@ import {
   mostMembers,
   nextConfiguration,
   quorumFault,
+  quorumsOf,
   votersOfConfiguration,
 } from './configuration.ts'
-import { slotOverhead, slotsHeadBytes } from './messages.ts'
+import { mostOverhead } from './messages.ts'
+import { quorumIsHeard } from './reads.ts'
 import { proposeValue } from './replication.ts'
 import type { LeaderRole } from './roles/role.ts'
 import type { PaxosState } from './state.ts'
@@ -40,12 +42,17 @@ export const reconfigure = (paxos: PaxosState, role: LeaderRole, id: RequestId, 
   const membership = changed(paxos.configuration.membership, change)
   const next = membership && nextConfiguration(paxos.configuration, membership)
   if (next === undefined || !fits(paxos, next)) return paxos.out.settle(id, { type: 'refused', reason: 'invalid' })
+  if (!couldTakeOver(paxos, role, next)) return paxos.out.settle(id, { type: 'refused', reason: 'not-ready' })
   proposeNext(paxos, role, next, id)
 }
 
 const proposeNext = (paxos: PaxosState, role: LeaderRole, next: Configuration, id: RequestId | undefined): void => {
   role.tenure.change = { id, slot: proposeValue(paxos, role, makeStop(role.ballot, next)) }
 }
+
+/** A configuration that could elect no leader at once would end the service, so it is not begun while too many of its voters are silent. */
+const couldTakeOver = (paxos: PaxosState, role: LeaderRole, next: Configuration): boolean =>
+  quorumIsHeard(paxos, role, quorumsOf(next, paxos.sizes).phase1)
 
 /** Why no change may begin now. */
 const closedFor = (paxos: PaxosState, role: LeaderRole): Refusal | undefined => {
@@ -109,7 +116,7 @@ const fits = (paxos: PaxosState, next: Configuration): boolean => {
   const voters = votersOfConfiguration(next).length
   if (paxos.sizes !== undefined && quorumFault(voters, paxos.sizes) !== undefined) return false
   const bytes = encodeConfiguration(next)
-  const overhead = slotsHeadBytes + slotOverhead + valueHeaderBytes
+  const overhead = mostOverhead + valueHeaderBytes
   if (bytes.length > mostConfigurationBytes || bytes.length + overhead > paxos.limits.messageBytes) return false
   try {
     decodeConfiguration(bytes)
@@ -130,7 +137,7 @@ export const tickMembership = (paxos: PaxosState, role: LeaderRole): void => {
     return ready.includes(member) ? { id, name, addresses, role: 'voter' } : member
   })
   const next = nextConfiguration(paxos.configuration, { ...membership, members })
-  if (fits(paxos, next)) proposeNext(paxos, role, next, undefined)
+  if (fits(paxos, next) && couldTakeOver(paxos, role, next)) proposeNext(paxos, role, next, undefined)
 }
 
 /** So few slots that a new voter does not hold up the others (dissertation on Raft, section 4.2.1, has rounds for the same purpose). */

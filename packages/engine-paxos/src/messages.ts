@@ -93,6 +93,8 @@ export const slotsHeadBytes = headBytes + 8
 export const slotOverhead = 12
 export const reportOverhead = slotOverhead + ballotBytes
 export const promiseHeadBytes = headBytes + 20
+/** Around a value in the largest of its messages: a promise. */
+export const mostOverhead = promiseHeadBytes + reportOverhead
 
 const head = (message: Message, capacity = 48): ByteWriter =>
   writeBallot(

@@ -32,8 +32,8 @@ export interface Progress {
   keep: number
   /** Ticks before another snapshot is asked for or sent. */
   snapshotIn: number
-  /** Heard since the last quorum check. */
-  active: boolean
+  /** Ticks since it was heard. */
+  silentTicks: number
   /** The newest read round that the peer answered. */
   round: number
   /** The watermark that the peer was last told, and the one that it last answered a heartbeat with. */
@@ -58,7 +58,7 @@ export const startProgress = (delivered: number, next: number): Progress => ({
   transfer: undefined,
   keep: Number.POSITIVE_INFINITY,
   snapshotIn: 0,
-  active: true,
+  silentTicks: 0,
   round: 0,
   told: 0,
   answered: 0,

@@ -2,6 +2,7 @@ import { type NodeId, position, type RequestId } from '@conclave/interface'
 import { committed, voteResult } from '@conclave/quorum'
 import { sameBallot } from './ballot.ts'
 import type { MessageOf } from './messages.ts'
+import type { Progress } from './progress.ts'
 import { watchWatermark } from './replication.ts'
 import type { LeaderRole, PendingRead, Tenure } from './roles/role.ts'
 import type { PaxosState } from './state.ts'
@@ -52,7 +53,7 @@ export const receiveHeartbeatReply = (
 ): void => {
   const progress = role.progress.get(from)
   if (progress === undefined) return
-  progress.active = true
+  progress.silentTicks = 0
   watchWatermark(progress, reply.decided)
   if (reply.round > role.round) return // nobody can answer what was not asked
   if (reply.round > progress.round) {
@@ -82,12 +83,9 @@ export const cancelRead = (paxos: PaxosState, id: RequestId): void => {
   for (const round of role.readRounds) round.reads = round.reads.filter((pending) => pending.id !== id)
 }
 
-/** Whether a quorum was heard since the last check: a leader that cannot get anything chosen leads no more. Begins the next period. */
-export const quorumWasHeard = (paxos: PaxosState, role: LeaderRole): boolean => {
-  const heard = voteResult(paxos.quorums.phase2, (id) => id === paxos.self || role.progress.get(id)?.active === true)
-  for (const progress of role.progress.values()) {
-    if (!progress.active && progress.state !== 'snapshot') progress.keep = Number.POSITIVE_INFINITY // it is gone
-    progress.active = false
-  }
-  return heard === 'won'
-}
+/** Whether a quorum was heard within an election time-out: a leader that cannot get anything chosen leads no more. */
+export const quorumIsHeard = (paxos: PaxosState, role: LeaderRole, quorum = paxos.quorums.phase2): boolean =>
+  voteResult(quorum, (id) => id === paxos.self || isHeard(paxos, role.progress.get(id))) === 'won'
+
+export const isHeard = ({ timing }: PaxosState, progress: Progress | undefined): boolean =>
+  progress !== undefined && progress.silentTicks < timing.electionTicks

@@ -122,7 +122,7 @@ export const receiveAccepted = (
 ): void => {
   const progress = role.progress.get(from)
   if (progress === undefined || message.reached >= role.next) return // nobody can accept what was not proposed
-  progress.active = true
+  progress.silentTicks = 0
   for (let slot = Math.max(progress.reached, paxos.decided) + 1; slot <= message.reached; slot++)
     vote(paxos, role, from, slot)
   for (const range of message.slots) {

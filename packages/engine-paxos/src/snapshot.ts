@@ -21,7 +21,7 @@ const retryTicks = 20
 /** The peer lacks slots that are in memory no more: it gets a snapshot, a newer one than there is if need be. */
 export const sendSnapshotTo = (paxos: PaxosState, id: NodeId, progress: Progress): void => {
   const { snapshot } = paxos
-  if (progress.snapshotIn > 0 || !progress.active) return
+  if (progress.snapshotIn > 0 || progress.silentTicks >= paxos.timing.electionTicks) return
   progress.snapshotIn = retryTicks
   if (snapshot === undefined || snapshot.position < paxos.log.base) {
     paxos.out.capture = true

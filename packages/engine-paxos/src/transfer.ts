@@ -1,6 +1,7 @@
 import type { NodeId } from '@conclave/interface'
 import { isVoter } from './configuration.ts'
 import { mayLead, nextBallot, prepare } from './election.ts'
+import { isHeard } from './reads.ts'
 import type { LeaderRole } from './roles/role.ts'
 import type { PaxosState } from './state.ts'
 
@@ -41,7 +42,7 @@ export const diskChanged = (paxos: PaxosState, state: PaxosState['disk']): void 
   const { role } = paxos
   if (!worse || role.type !== 'leader') return
   const heirs = [...role.progress].filter(
-    ([id, { state, active }]) => state === 'stream' && active && isVoter(paxos.configuration, id),
+    ([id, progress]) => progress.state === 'stream' && isHeard(paxos, progress) && isVoter(paxos.configuration, id),
   )
   const [best] = heirs.sort(([, a], [, b]) => b.reached - a.reached)
   if (best !== undefined) transfer(paxos, role, best[0])

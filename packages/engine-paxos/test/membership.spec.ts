@@ -367,6 +367,18 @@ describe('refusals', () => {
     expect(outcome(leader, 2)).toMatchObject({ type: 'decided' })
   })
 
+  it('a configuration that could elect no leader, since too many of its voters are silent, is not begun', () => {
+    const nodes = new Nodes(3)
+    const leader = nodes.elect(1)
+    nodes.isolate(3)
+    nodes.rounds(40)
+    leader.turn(change(1, remove(2)))
+    expect(outcome(leader, 1)).toEqual({ type: 'refused', reason: 'not-ready' })
+    leader.turn(change(2, remove(3)))
+    nodes.settle()
+    expect(outcome(leader, 2)).toMatchObject({ type: 'decided' })
+  })
+
   it('a configuration that fits no message is refused', () => {
     const nodes = new Nodes(3, { ...limits, messageBytes: 400 })
     const leader = nodes.elect(1)

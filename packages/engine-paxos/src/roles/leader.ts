@@ -1,16 +1,16 @@
 import { type NodeId, position, type RequestId } from '@conclave/interface'
 import { sameBallot } from '../ballot.ts'
-import { slotOverhead } from '../messages.ts'
+import { mostOverhead } from '../messages.ts'
 import { type Progress, startProgress } from '../progress.ts'
-import { broadcastHeartbeat, quorumWasHeard, sendHeartbeat } from '../reads.ts'
+import { broadcastHeartbeat, isHeard, quorumIsHeard, sendHeartbeat } from '../reads.ts'
 import { mostSlotsInFlight, probe, proposeValue } from '../replication.ts'
 import type { PaxosState } from '../state.ts'
 import { makeReign, makeValue, noop, valueHeaderBytes, valueKind } from '../value.ts'
 import { becomeAcceptor } from './follow.ts'
 import type { LeaderRole, PreparingRole, Tenure } from './role.ts'
 
-/** Bytes around a batch in its largest message; a page of a promise has the most. */
-const overhead = 64 + slotOverhead + valueHeaderBytes
+/** Bytes around a batch in its largest message. */
+const overhead = mostOverhead + valueHeaderBytes
 
 /**
  * Phase 1 is done. What may have been chosen is proposed again in the new ballot, holes are filled with no-ops, and after them comes the entry that
@@ -30,7 +30,6 @@ export const becomeLeader = (paxos: PaxosState, preparing: PreparingRole): void 
     readRounds: [],
     round: 0,
     heartbeatIn: 0,
-    quorumCheckIn: paxos.timing.electionTicks,
     transfer: undefined,
   }
   paxos.role = role
@@ -111,17 +110,15 @@ export const propose = (
 }
 
 export const tickLeader = (paxos: PaxosState, role: LeaderRole): void => {
-  role.quorumCheckIn--
-  if (role.quorumCheckIn <= 0) {
-    role.quorumCheckIn = paxos.timing.electionTicks
-    if (!quorumWasHeard(paxos, role)) return becomeAcceptor(paxos)
-  }
   for (const [id, progress] of role.progress) tickPeer(paxos, role, id, progress)
+  if (!quorumIsHeard(paxos, role)) return becomeAcceptor(paxos)
   role.heartbeatIn--
   if (role.heartbeatIn <= 0) broadcastHeartbeat(paxos, role)
 }
 
 const tickPeer = (paxos: PaxosState, role: LeaderRole, id: NodeId, progress: Progress): void => {
+  progress.silentTicks++
+  if (!isHeard(paxos, progress) && progress.state !== 'snapshot') progress.keep = Number.POSITIVE_INFINITY // it is gone
   if (progress.snapshotIn > 0) progress.snapshotIn--
   // An idle leader tells soon that the last slots are decided; a busy one tells it with the next accept.
   if (progress.told < paxos.decided) sendHeartbeat(paxos, role, id)
@@ -140,7 +137,7 @@ export const peerChanged = (paxos: PaxosState, role: LeaderRole, id: NodeId, sta
   const progress = role.progress.get(id)
   if (progress === undefined) return
   if (state === 'up') {
-    progress.active = true
+    progress.silentTicks = 0
     progress.snapshotIn = 0
     sendHeartbeat(paxos, role, id)
   }

@@ -110,8 +110,6 @@ export interface LeaderRole {
   readonly readRounds: { readonly round: number; reads: readonly PendingRead[] }[]
   round: number
   heartbeatIn: number
-  /** Ticks until the quorum is checked again. */
-  quorumCheckIn: number
   /** The reign is being given to this node: no proposals meanwhile. */
   transfer: { readonly to: NodeId; ticksLeft: number; told: boolean } | undefined
 }
