@@ -113,10 +113,86 @@ export interface ImportSummary {
   lastRevision: bigint | undefined
 }
 
+/** What ended an import before its time. */
+export interface ImportFailure {
+  readonly error: unknown
+  /** Where it stood; of an interruption, the first line that is not acknowledged. */
+  readonly line: number | undefined
+}
+
+/** The puts of an import that are under way, and what became of them. */
+class UnderWay {
+  readonly #kv: Pick<Kv, 'put'>
+  readonly #summary: ImportSummary
+  readonly #timeout: number
+  readonly #lines = new Set<number>()
+  #bytes = 0
+  #next = 1
+  #lost = Number.POSITIVE_INFINITY
+  #wake: () => void = () => {}
+  failed: ImportFailure | undefined
+
+  constructor(kv: Pick<Kv, 'put'>, summary: ImportSummary, timeout: number) {
+    this.#kv = kv
+    this.#summary = summary
+    this.#timeout = timeout
+  }
+
+  get full(): boolean {
+    return this.#lines.size >= maxInFlight || this.#bytes >= maxInFlightBytes
+  }
+  get none(): boolean {
+    return this.#lines.size === 0
+  }
+  /** Everything before it is acknowledged. */
+  get firstOpen(): number {
+    return Math.min(this.#lost, this.#next, ...this.#lines)
+  }
+
+  put({ line, key, value }: ImportRecord): void {
+    const cost = key.length + value.length
+    this.#bytes += cost
+    this.#lines.add(line)
+    this.#next = line + 1
+    this.#summary.underWay += 1
+    void this.#kv
+      .put(key, value, { timeout: this.#timeout })
+      .then(
+        ({ revision }) => acknowledge(this.#summary, revision),
+        (error: unknown) => this.#fail(error, line),
+      )
+      .finally(() => {
+        this.#bytes -= cost
+        this.#lines.delete(line)
+        this.#summary.underWay -= 1
+        this.wake()
+      })
+  }
+
+  /** The first line that failed is where a person looks; later ones usually fail for the same reason. */
+  #fail(error: unknown, line: number): void {
+    this.#lost = Math.min(this.#lost, line)
+    if (this.failed === undefined || (this.failed.line ?? 0) > line) this.failed = { error, line }
+  }
+
+  wake(): void {
+    this.#wake()
+  }
+
+  /** Looks whenever something was acknowledged, and when it is woken. */
+  async until(done: () => boolean): Promise<void> {
+    while (!done()) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+}
+
 /**
  * Writes records as they come, many under way at a time; the client takes them across a change of leader. Keeps going until the first error, then
  * waits for what is under way. When `signal` fires it takes no more, and gives what is under way a few seconds; the caller ends the input.
- * @returns the error that ended it, if any, and the line at which it stood; of an interruption, the first line that is not acknowledged.
+ * @returns what ended it, if it did not come to the end.
  */
 export const importRecords = async (
   kv: Pick<Kv, 'put'>,
@@ -124,69 +200,31 @@ export const importRecords = async (
   summary: ImportSummary,
   timeout: number,
   signal: AbortSignal = new AbortController().signal,
-): Promise<{ readonly error: unknown; readonly line: number | undefined } | undefined> => {
-  let bytes = 0
-  let wake: () => void = () => {}
-  let failed: { error: unknown; line: number | undefined } | undefined
-  const lines = new Set<number>()
-  let next = 1
-  let lost = Number.POSITIVE_INFINITY
-  const put = ({ line, key, value }: ImportRecord): void => {
-    const cost = key.length + value.length
-    lines.add(line)
-    next = line + 1
-    bytes += cost
-    summary.underWay += 1
-    void kv
-      .put(key, value, { timeout })
-      .then(
-        ({ revision }) => acknowledge(summary, revision),
-        (error: unknown) => {
-          lost = Math.min(lost, line)
-          // The first line that failed is where a person looks; later ones usually fail for the same reason.
-          if (failed === undefined || (failed.line ?? 0) > line) failed = { error, line }
-        },
-      )
-      .finally(() => {
-        bytes -= cost
-        summary.underWay -= 1
-        lines.delete(line)
-        wake()
-      })
-  }
+): Promise<ImportFailure | undefined> => {
+  const underWay = new UnderWay(kv, summary, timeout)
   let late = false
   let timer: NodeJS.Timeout | undefined
   const interrupted = (): void => {
     timer = setTimeout(() => {
       late = true
-      wake()
+      underWay.wake()
     }, lastMillis)
-    wake()
+    underWay.wake()
   }
   signal.addEventListener('abort', interrupted, { once: true })
-  const until = async (done: () => boolean): Promise<void> => {
-    while (!done()) {
-      await new Promise<void>((resolve) => {
-        wake = resolve
-      })
-    }
-  }
   try {
     for await (const record of records) {
-      if (failed !== undefined || signal.aborted) break
-      put(record)
-      if (summary.underWay >= maxInFlight || bytes >= maxInFlightBytes) {
-        await until(() => (summary.underWay < maxInFlight && bytes < maxInFlightBytes) || signal.aborted)
-      }
+      if (underWay.failed !== undefined || signal.aborted) break
+      underWay.put(record)
+      if (underWay.full) await underWay.until(() => !underWay.full || signal.aborted)
     }
   } catch (error) {
-    failed ??= { error, line: error instanceof BadLine ? error.line : undefined }
+    underWay.failed ??= { error, line: error instanceof BadLine ? error.line : undefined }
   }
-  await until(() => summary.underWay === 0 || late)
+  await underWay.until(() => underWay.none || late)
   clearTimeout(timer)
   signal.removeEventListener('abort', interrupted)
-  if (!signal.aborted) return failed
-  return { error: new Interrupted('interrupted'), line: Math.min(lost, next, ...lines) }
+  return signal.aborted ? { error: new Interrupted('interrupted'), line: underWay.firstOpen } : underWay.failed
 }
 
 const acknowledge = (summary: ImportSummary, revision: bigint): void => {

@@ -11,6 +11,8 @@ export interface StatusContext {
   readonly clients: number
   /** As decided last; absent: as the engine has it. */
   readonly membership?: Membership
+  /** Lease reads are served as such. */
+  readonly leases?: boolean
   /** The node joined a cluster that was there. */
   readonly joined?: boolean
   /** Why it is no member any more. */
@@ -49,6 +51,7 @@ export const nodeStatus = (context: StatusContext, replica: ReplicaStatus): Node
     snapshot: engine?.snapshot ?? 0,
     members: context.members,
     member,
+    leases: context.leases === true,
     ...(membership === undefined ? {} : { membership }),
     ...(removed === undefined ? {} : { removed }),
     machines: Object.fromEntries(machines.map(({ name, hash }) => [name, hash()])),

@@ -349,6 +349,7 @@ class RunningNode implements ConclaveNode {
         engine: typeof engine === 'string' ? engine : engine.name,
         members: this.#roster?.members() ?? [],
         membership: this.#replica.membership,
+        leases: this.#replica.supports?.leases === true,
         joined: this.#beginning.type === 'join',
         removed: this.#belonging?.removed,
         clients: this.#service?.clients ?? 0,
