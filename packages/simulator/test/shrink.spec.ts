@@ -95,6 +95,17 @@ test('the same plan shrinks in the same way, run by run', async () => {
   expect(new Set(tried[0]).size).toBe(tried[0]?.length)
 })
 
+test('a failure that a smaller plan shows only under another seed is found there', async () => {
+  const needs = async (plan: Plan): Promise<boolean> =>
+    plan.faults.some(({ id }) => id === 3) && (plan.faults.length === crowd.length || plan.seed % 3 === 0)
+  const bound = await shrink(planOf(crowd), needs, { variants: 0 })
+  expect(bound.plan).toMatchObject({ seed: 7, faults: { length: crowd.length } })
+  const free = await shrink(planOf(crowd), needs)
+  expect(free.plan.faults).toHaveLength(1)
+  expect(free.plan.seed % 3).toBe(0)
+  expect(await needs(free.plan)).toBe(true)
+})
+
 test('it ends at the bound on runs with a plan that failed, and tells how far it is', async () => {
   const told: number[] = []
   const failed = new Set<string>()
