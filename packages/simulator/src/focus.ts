@@ -54,11 +54,20 @@ export const routineOf = (events: readonly TraceEvent[]): ReadonlySet<TraceEvent
   return routine
 }
 
+/** That a node follows when it has just started goes without saying. */
+const withoutBirthRoles = (events: readonly TraceEvent[]): readonly TraceEvent[] => {
+  const born = new Map<string, number>()
+  return events.filter((event) => {
+    if (event.type === 'started') born.set(event.node, event.at)
+    return !(event.type === 'role' && /^follow/i.test(event.role) && born.get(event.node) === event.at)
+  })
+}
+
 /** @param around only what happened within so many milliseconds of the violation (or of the end). */
 export const storyOf = (trace: Trace, around = Number.POSITIVE_INFINITY): Story => {
   const end = trace.events.findIndex((event) => event.type === 'violation')
-  const until = end === -1 ? trace.events : trace.events.slice(0, end + 1)
-  const violation = until.findLast((event) => event.type === 'violation')
+  const until = withoutBirthRoles(end === -1 ? trace.events : trace.events.slice(0, end + 1))
+  const violation = until.findLast((event): event is Violation => event.type === 'violation')
   const to = until.at(-1)?.at ?? 0
   const first = until.findIndex((event) => event.at >= to - around)
   const events = until.slice(Math.max(0, first))
@@ -141,6 +150,10 @@ const kindWeight = (event: TraceEvent, focus: Focus): number => {
       return 10
   }
 }
+
+/** What happens, of a fault or its end, in words. */
+export const faultWords = ({ what, ends }: TraceEvent & { readonly type: 'fault' }): string =>
+  ends && !/ends$/.test(what) ? `ends: ${what}` : what
 
 /** How much an event matters for the story; the more the better. Later ones matter more, and those of the violation's nodes. */
 export const weightOf = (event: TraceEvent, focus: Focus): number => {

@@ -17,6 +17,8 @@ export interface RecorderInit {
   /** Keep everything, messages included. */
   readonly whole: boolean
   readonly engine: EngineFactory
+  /** The epoch of an entry as it is written, if that can be told. */
+  readonly entryEpoch?: ((entry: Uint8Array) => bigint | undefined) | undefined
 }
 
 /** Turns what is seen into a trace and a digest. */
@@ -155,6 +157,8 @@ export class Recorder {
   }
 
   #entryWords(bytes: readonly Uint8Array[]): string {
-    return `${concatChunks(bytes).length} bytes`
+    const entry = concatChunks(bytes)
+    const epoch = this.#init.entryEpoch?.(entry)
+    return epoch === undefined ? `${entry.length} bytes` : `${entry.length} bytes of ${epoch}`
   }
 }

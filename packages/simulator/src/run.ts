@@ -100,7 +100,12 @@ class World {
     const { clock } = this
     const streams = streamsOf(plan.seed)
     this.loop = new Loop(clock)
-    this.recorder = new Recorder({ now: () => clock.now(), whole, engine: parts.engine })
+    this.recorder = new Recorder({
+      now: () => clock.now(),
+      whole,
+      engine: parts.engine,
+      entryEpoch: parts.insight?.entryEpoch,
+    })
     this.ledger = new Ledger(parts.insight?.entryEpoch)
     const links = new Map<string, ReturnType<typeof streams>>()
     const network = memoryNetwork({

@@ -138,7 +138,7 @@ class Sheet {
 }
 
 const violationLines = (violation: Violation, width: number, paint: Paint): string[] => {
-  const nodes = violation.nodes.length > 0 ? ` (${violation.nodes.map(plain).join(', ')})` : ''
+  const nodes = violation.nodes.length > 0 ? ` (${[...new Set(violation.nodes.map(plain))].join(', ')})` : ''
   const paragraphs = `${violation.what}${nodes}`.split('\n').slice(0, mostParagraphs)
   return [
     '',

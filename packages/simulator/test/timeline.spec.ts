@@ -12,12 +12,12 @@ test('the story of figure 8 is told in order, and ends with the violation', () =
     'leader, epoch 2',
     '24 heartbeats',
     'c1: put x=1',
-    'fault 3 begins: crash n1 (power)',
+    'fault 3: crash n1 (power)',
     'crashes: power',
     'leader, epoch 3',
-    'fault 4 begins: isolate n5',
+    'fault 4: isolate n5',
     'leader, epoch 4',
-    'fault 4 ends: isolate n5',
+    'fault 4: ends: isolate n5',
     'leader, epoch 5',
     'truncates from 2',
     'violated at',
@@ -49,7 +49,7 @@ test('a long run is cut to what concerns the violation, and says how much is mis
   expect(text).toMatch(/\d+ events of \d+ left out/)
   expect(text).toContain('leader, epoch 4')
   expect(text).toContain('truncates from 2')
-  expect(text).toContain('fault 4 begins')
+  expect(text).toContain('fault 4: isolate n5')
   expect(text).not.toContain('get y')
   expect(text).not.toContain('n6')
 })
@@ -94,6 +94,17 @@ test('a run without a violation, or without events, has a timeline too', () => {
   const calm = timeline({ nodes: ['n1'], clients: 0, events: [{ at: 1, type: 'started', node: 'n1' }] })
   expect(calm).toContain('starts')
   expect(calm).not.toContain('violated')
+})
+
+test('that a node follows when it starts goes without saying; that it follows again does not', () => {
+  const events: TraceEvent[] = [
+    { at: 1, type: 'started', node: 'n1' },
+    { at: 1, type: 'role', node: 'n1', role: 'follower', epoch: 0n },
+    { at: 9, type: 'role', node: 'n1', role: 'follower', epoch: 3n },
+  ]
+  const text = timeline({ nodes: ['n1'], clients: 0, events })
+  expect(text).not.toContain('follower, epoch 0')
+  expect(text).toContain('follower, epoch 3')
 })
 
 test('slots of one instant are told together, each thing once', () => {

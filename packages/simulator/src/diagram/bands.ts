@@ -23,6 +23,7 @@ const lasting = new Set<string>([
   'disk-stall',
   'disk-full',
   'disk-fails',
+  'coup',
 ])
 
 const yOf = (event: TraceEvent, layout: Layout): number => layout.rowOf.get(event)?.y ?? yAt(layout.rows, event.at)

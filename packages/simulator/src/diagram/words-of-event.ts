@@ -1,4 +1,5 @@
 /** What is written beside an event, and in which style. */
+import { faultWords } from '../focus.ts'
 import type { TraceEvent } from '../trace.ts'
 import { brief } from '../words.ts'
 
@@ -46,7 +47,7 @@ export const wordsOf = (event: TraceEvent): Words | undefined => {
     case 'lost':
       return { words: `lost: ${brief(event.what)}`, style: 'small fault' }
     case 'fault':
-      return { words: event.ends ? `ends: ${event.what}` : event.what, style: event.ends ? 'faint' : 'strong fault' }
+      return { words: faultWords(event), style: event.ends ? 'faint' : 'strong fault' }
     case 'healed':
       return { words: 'everything heals', style: 'strong fault' }
     case 'invoked':

@@ -1,5 +1,5 @@
 /** What every event of a trace is in the words of a timeline, and in whose column. */
-import { type Focus, heaviest, routineOf, weightOf } from '../focus.ts'
+import { type Focus, faultWords, heaviest, routineOf, weightOf } from '../focus.ts'
 import type { TraceEvent } from '../trace.ts'
 import { counted, isRoutine, plain } from '../words.ts'
 
@@ -47,7 +47,7 @@ const lifeText = (event: Life): string =>
   event.why === undefined ? lifeVerbs[event.type] : `${lifeVerbs[event.type]}: ${plain(event.why)}`
 
 const faultText = (event: TraceEvent & { readonly type: 'fault' }): string =>
-  `fault ${event.id} ${event.ends ? 'ends' : 'begins'}: ${plain(event.what)}`
+  `fault ${event.id}: ${plain(faultWords(event))}`
 
 type Told = Omit<Entry, 'at' | 'weight' | 'kind'>
 
