@@ -82,7 +82,7 @@ describe('a node that joins', () => {
     expect(node.status()).toMatchObject({ role: 'joining', member: 'none', leading: false })
     await a.client.membership.add({ id: d.id, name: 'd', addresses: [d.address] })
     await until(() => node.status().member === 'voter')
-    expect(await roles(node)).toEqual({ a: 'voter', d: 'voter' })
+    await expect.poll(() => roles(node), patient).toEqual({ a: 'voter', d: 'voter' })
     expect((await node.kv.get('founded', { level: 'local' }))?.version).toBe(1)
     expect(node.client.members().map(({ name }) => name)).toEqual(['a', 'd'])
   })
@@ -98,7 +98,7 @@ describe('a node that joins', () => {
     const again = await begin(d, { members: { ...members, d: d.address } })
     await again.client.membership.promote(d.id)
     await until(() => again.status().member === 'voter')
-    expect(await roles(again)).toEqual({ a: 'voter', b: 'voter', c: 'voter', d: 'voter' })
+    await expect.poll(() => roles(again), patient).toEqual({ a: 'voter', b: 'voter', c: 'voter', d: 'voter' })
   })
 
   test('never votes and never founds if nobody adds it', async () => {
@@ -262,7 +262,7 @@ test('founders are accepted with another list of members once the members have c
   await end(a)
   const { c: _, ...present } = members
   const again = await begin(at, { members: present })
-  expect(await roles(again)).toEqual({ a: 'voter', b: 'voter' })
+  await expect.poll(() => roles(again), patient).toEqual({ a: 'voter', b: 'voter' })
 })
 
 test('lease reads are a choice, and see what was written', async () => {
