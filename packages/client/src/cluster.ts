@@ -18,6 +18,8 @@ interface Known {
   failures: number
   retry: Cancel | undefined
   error: Error | undefined
+  /** The members, as it told them last. */
+  told?: readonly MemberNews[]
 }
 
 export interface ClusterInit {
@@ -223,6 +225,7 @@ export class Cluster implements ConnectionEvents {
     node.failures = 0
     node.error = undefined
     this.#name = cluster
+    node.told = members
     this.#learnMembers(members, connection)
     this.#greeting.get(connection)?.()
     this.learned(leader)
@@ -260,6 +263,8 @@ export class Cluster implements ConnectionEvents {
         // A new leader is not made to wait for what it failed to do before.
         node.retry?.()
         node.retry = undefined
+        // It may have told of the members before it led, and one that lags behind may have spoken since.
+        if (this.#ready(node) !== undefined && node.told !== undefined) this.#members = node.told
       }
       this.#init.leaderChanged(this.#leader)
       this.#init.changed()

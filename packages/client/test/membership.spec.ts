@@ -213,6 +213,25 @@ test('local reads do not stay with an endpoint that is no member any more', asyn
   expect(reading).toEqual({ settled: true })
 })
 
+test('the members are those that the leader told of, also if it did so before it led, and others that lag behind spoke after it', async () => {
+  const cluster = new FakeCluster()
+  const { client } = await started(cluster)
+  cluster.elect(undefined)
+  await quiet()
+  const [gone] = cluster.nodes.splice(0, 1)
+  if (gone === undefined) throw new Error('there are three')
+  cluster.node(0).welcomeAgain()
+  await quiet()
+  expect(client.members().map(({ name }) => name)).toEqual(['b', 'c'])
+  cluster.nodes.unshift(gone)
+  cluster.node(2).welcomeAgain()
+  await quiet()
+  cluster.elect(cluster.node(1))
+  await quiet()
+  expect(client.leader().id).toBe(cluster.node(1).id)
+  expect(client.members().map(({ name }) => name)).toEqual(['b', 'c'])
+})
+
 test('an unknown read level is refused before anything is sent', async () => {
   const { client } = await started(new FakeCluster())
   const level = 'strong' as never
