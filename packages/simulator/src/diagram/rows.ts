@@ -35,7 +35,7 @@ export interface Layout {
   readonly rowOf: ReadonlyMap<TraceEvent, Row>
 }
 
-const heights = { text: 21, low: 25, thin: 9, break: 22 } as const
+const heights = { text: 21, low: 28, thin: 9, break: 22 } as const
 /** What a wait may take at most before it is cut, and what the usual one takes. */
 const longestWait = 30
 const usualWait = 5
