@@ -1,4 +1,4 @@
-import { type Client, type ClientInit, connect, type Dial } from '@conclave/client'
+import { type AddOptions, type Client, type ClientInit, connect, type Dial } from '@conclave/client'
 import type { MemberNews } from '@conclave/client/protocol'
 import { raft } from '@conclave/engine-raft'
 import {
@@ -42,6 +42,7 @@ export type ClientOptions = Pick<ClientInit, 'timeout' | 'signal' | 'logger'>
 
 /** A cluster in this process. `close` it, or `await using` it: until then it keeps the program alive. */
 export interface TestCluster extends AsyncDisposable {
+  /** The founders, then those that were added, in this order. */
   readonly nodes: readonly TestNode[]
   /** By name. @throws RangeError */
   node(name: string): TestNode
@@ -51,6 +52,11 @@ export interface TestCluster extends AsyncDisposable {
   leader(): TestNode | undefined
   /** Resolves with the leader, now or as soon as there is one. @param options.timeout in milliseconds, default 10,000. @throws NoLeader */
   waitForLeader(options?: { readonly timeout?: number }): Promise<TestNode>
+  /**
+   * Starts one node more and adds it; resolves when that is decided. A voter is a learner first, and is promoted by itself once it has caught up. Removing, and
+   * all else about members, is `client.membership`. @throws what `client.membership.add` throws; RangeError beyond nine nodes.
+   */
+  addNode(options?: AddOptions): Promise<TestNode>
   /** Only nodes of the same group reach each other, by their object or name; who is in no group is alone. Replaces an earlier partition. @throws RangeError */
   partition(groups: readonly (readonly (TestNode | string)[])[]): void
   /** Everybody reaches everybody. */
@@ -100,8 +106,9 @@ export const testCluster = async (init: TestClusterInit = {}): Promise<TestClust
 }
 
 class InProcessCluster implements TestCluster {
-  readonly nodes: readonly InProcessNode[]
+  readonly #nodes: InProcessNode[] = []
   readonly #network: MemoryNetwork
+  readonly #world: NodeWorld
   readonly #logger: Logger
   readonly #clients = new Set<Client>()
   readonly #calls: MachineCalls
@@ -113,11 +120,11 @@ class InProcessCluster implements TestCluster {
     const { engine = raft, machines = () => [], faults = {}, timing = fastTiming, limits = {} } = init
     this.#logger = init.logger ?? silentLogger
     this.#network = memoryNetwork({ clock: networkClock, random: { next: Math.random }, faults })
-    const members = Array.from({ length: count }, (_, at) => memberNumber(at + 1))
-    const world: NodeWorld = {
+    const founders = Array.from({ length: count }, (_, at) => memberNumber(at + 1))
+    this.#world = {
       cluster: clusterName,
       engine,
-      members,
+      founders,
       timing,
       limits,
       logger: this.#logger,
@@ -127,12 +134,16 @@ class InProcessCluster implements TestCluster {
       dialFrom: (from) => this.#dial((to) => this.#isCut(from, to) || this.#find(from).state === 'paused'),
       changed: () => this.#changed(),
     }
-    this.nodes = members.map((member) => new InProcessNode(member, world))
+    for (const founder of founders) this.#nodes.push(new InProcessNode(founder, this.#world))
     this.#calls = new MachineCalls(async (deadline) => {
       const { name } = await this.waitForLeader({ timeout: Math.max(0, deadline - performance.now()) })
       const node = this.#named(name)
       return { replica: node.life.replica, machineNumber: (machine) => node.machineNumber(machine) }
     })
+  }
+
+  get nodes(): readonly InProcessNode[] {
+    return this.#nodes
   }
 
   async start(timeout: number): Promise<void> {
@@ -154,6 +165,23 @@ class InProcessCluster implements TestCluster {
 
   node(name: string): TestNode {
     return this.#named(name)
+  }
+
+  async addNode(options: AddOptions = {}): Promise<TestNode> {
+    const number = this.#nodes.length + 1
+    if (number > mostNodes) throw new RangeError(`a test cluster has at most ${mostNodes} nodes`)
+    const member = memberNumber(number)
+    const leader = await this.waitForLeader()
+    const node = new InProcessNode(member, this.#world)
+    this.#nodes.push(node)
+    await node.start()
+    try {
+      await leader.client.membership.add(member, options)
+    } catch (error) {
+      await node.kill()
+      throw error
+    }
+    return node
   }
 
   // ---- clients --------------------------------------------------------------------------------------------------------------------
@@ -192,12 +220,13 @@ class InProcessCluster implements TestCluster {
     if (node.state !== 'running') return false
     const { leading, epoch } = node.status()
     if (!leading) return false
+    const voters = node.voters()
     const following = this.nodes.filter((other) => {
-      if (other.state !== 'running' || this.#isCut(node.id, other.id)) return false
+      if (!voters.includes(other.id) || other.state !== 'running' || this.#isCut(node.id, other.id)) return false
       const status = other.status()
       return status.leader === node.id && status.epoch === epoch
     })
-    return following.length * 2 > this.nodes.length
+    return following.length * 2 > voters.length
   }
 
   waitForLeader(options: { readonly timeout?: number } = {}): Promise<TestNode> {

@@ -11,7 +11,7 @@ import type {
   Transport,
 } from '@conclave/interface'
 import { type MemoryJournal, memoryJournal } from '@conclave/journal-memory'
-import { ClientService, localChannels, nodeStatus, type Served } from '@conclave/node/service'
+import { ClientService, localChannels, nodeStatus, type Served, servedMembership } from '@conclave/node/service'
 import { createReplica, type Replica, type ReplicaLimits } from '@conclave/replica'
 import { NodeNotRunning } from './errors.ts'
 import { GatedChannel } from './gated-channel.ts'
@@ -50,7 +50,7 @@ export interface TestNode {
 export interface NodeWorld {
   readonly cluster: string
   readonly engine: EngineFactory
-  readonly members: readonly MemberNews[]
+  readonly founders: readonly MemberNews[]
   readonly timing: Timing
   readonly limits: Partial<ReplicaLimits>
   readonly logger: Logger
@@ -70,6 +70,10 @@ interface Life {
   readonly machines: readonly StateMachine[]
   client: Client | undefined
 }
+
+/** The members as decided last, as clients are told of them. */
+const membersOf = (replica: Replica): readonly MemberNews[] =>
+  replica.membership.members.map(({ id, name, addresses }) => ({ id, name, addresses }))
 
 export class InProcessNode implements TestNode {
   readonly id: NodeId
@@ -118,8 +122,8 @@ export class InProcessNode implements TestNode {
   }
 
   async start(): Promise<void> {
-    const { engine, members, timing, limits, logger, machines: make, transport } = this.#world
-    const founders: Membership = { members: members.map((member) => ({ ...member, role: 'voter' as const })) }
+    const { engine, timing, limits, logger, machines: make, transport } = this.#world
+    const founders: Membership = { members: this.#world.founders.map((member) => ({ ...member, role: 'voter' })) }
     const machines = make()
     this.#clock = new ProcessClock()
     this.error = undefined
@@ -142,6 +146,10 @@ export class InProcessNode implements TestNode {
     replica.onApplied(() => service.applied())
     replica.onLeader(() => {
       service.leaderChanged()
+      this.#world.changed()
+    })
+    replica.onMembers(() => {
+      service.membersChanged()
       this.#world.changed()
     })
     replica.onFatal((error) => {
@@ -176,14 +184,15 @@ export class InProcessNode implements TestNode {
       watch: (machine, request) => replica.watch(machine, request),
       restoring: () => replica.status().restoring,
       leader: () => this.#leaderNews(replica),
-      members: () => this.#world.members,
+      members: () => membersOf(replica),
+      membership: servedMembership(replica),
       status: () => JSON.stringify(this.status()),
     }
   }
 
   #leaderNews(replica: Replica): LeaderNews {
     const { id, epoch } = replica.leader ?? { epoch: 0n as Epoch }
-    const addresses = this.#world.members.find((member) => member.id === id)?.addresses ?? []
+    const addresses = membersOf(replica).find((member) => member.id === id)?.addresses ?? []
     return { epoch, addresses, ...(id === undefined ? {} : { id }) }
   }
 
@@ -204,11 +213,23 @@ export class InProcessNode implements TestNode {
 
   status(): NodeStatus {
     const { replica, service } = this.life
-    const { cluster, engine, members } = this.#world
+    const { cluster, engine } = this.#world
     return nodeStatus(
-      { id: this.id, name: this.name, cluster, engine: engine.name, members, clients: service.clients },
+      {
+        id: this.id,
+        name: this.name,
+        cluster,
+        engine: engine.name,
+        members: membersOf(replica),
+        clients: service.clients,
+      },
       replica.status(),
     )
+  }
+
+  /** Ids of those that vote, as decided last. */
+  voters(): readonly NodeId[] {
+    return this.life.replica.membership.members.filter(({ role }) => role === 'voter').map(({ id }) => id)
   }
 
   /** The number of a machine in the log. @throws RangeError */

@@ -131,6 +131,27 @@ describe('a test cluster', () => {
     expect((await client.kv.get('n'))?.version).toBe(20)
   })
 
+  test('takes new members, which vote once they have caught up, and lets go of old ones', async () => {
+    await using cluster = await testCluster()
+    const client = await cluster.client()
+    await client.kv.put('before', 'x')
+    const fourth = await cluster.addNode()
+    expect(fourth.name).toBe('n4')
+    await expect.poll(() => fourth.status().member, { timeout: 10_000 }).toBe('voter')
+    const learner = await cluster.addNode({ role: 'learner' })
+    await expect.poll(async () => (await learner.kv.get('before', { level: 'local' }))?.key).toBe('before')
+    const leader = await cluster.waitForLeader()
+    await client.membership.remove(leader.id)
+    const next = await cluster.waitForLeader()
+    expect(next).not.toBe(leader)
+    await leader.kill()
+    await expect.poll(() => client.members().map(({ name }) => name)).not.toContain(leader.name)
+    const [heir] = cluster.nodes.filter((node) => ![leader, next, learner, fourth].includes(node))
+    await client.membership.moveLeader(heir?.id ?? '')
+    expect((await cluster.waitForLeader()).name).toBe(heir?.name)
+    expect(await client.kv.put('after', 'y')).toMatchObject({ done: true })
+  })
+
   test('runs machines of its own, and applies each command once', async () => {
     await using cluster = await testCluster({ machines: () => [counter()] })
     expect(textOf(await cluster.propose('counter', bytes('40')))).toBe('40')

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { MembershipChange, NodeId, Outcome, Supports } from '@conclave/interface'
+import type { Member, MembershipChange, NodeId, Outcome, Supports } from '@conclave/interface'
 import type { SuiteTest } from '../suite.ts'
 import { inCell } from './cases.ts'
 import type { Cell } from './cell.ts'
@@ -162,6 +162,69 @@ const membership = (subject: EngineSubject, supports: Supports): readonly SuiteT
         assert.equal(reconfigure(cell, leader, { type: 'add', member: cell.member(1), role: 'voter' })?.type, 'refused')
       },
       { nodes: 1 },
+    ),
+  ),
+  offered(
+    supports,
+    'membership',
+    inCell(subject, 'reconfigure remove: maybe the leader itself: another leads, without it', (cell, leader) => {
+      assert.equal(reconfigure(cell, leader, { type: 'remove', id: leader.id })?.type, 'decided')
+      const rest = others(cell, leader)
+      cell.until('another leader', () => rest.some(({ status }) => status.leading))
+      const next = rest.find(({ status }) => status.leading)
+      if (next === undefined) return
+      const id = cell.propose(next, 'two of two')
+      cell.pass(20)
+      assert.equal(cell.outcome(next, id)?.type, 'decided')
+      assert.ok(!leader.status.leading, 'a leader that was removed still believes that it leads')
+      for (const node of rest) assert.ok(!idsOf(node).includes(leader.id))
+    }),
+  ),
+  offered(
+    supports,
+    'membership',
+    inCell(
+      subject,
+      'reconfigure update: a member gets other addresses; decided as members, peers told anew',
+      (cell, leader) => {
+        const [node] = others(cell, leader)
+        if (node === undefined) return
+        const addresses = ['/ip4/127.0.0.77/tcp/7400']
+        const member = { id: node.id, name: 'renamed', addresses }
+        assert.equal(reconfigure(cell, leader, { type: 'update', member })?.type, 'decided')
+        cell.pass(20)
+        for (const each of cell.nodes) {
+          const found: Member | undefined = each.status.membership.members.find(({ id }) => id === node.id)
+          assert.deepEqual([found?.name, found?.addresses, found?.role], ['renamed', addresses, 'voter'])
+          const told = each.log.findLast(({ type }) => type === 'members')
+          assert.ok(told?.type === 'members' && told.membership.members.some(({ name }) => name === 'renamed'))
+        }
+      },
+    ),
+  ),
+  offered(
+    supports,
+    'membership',
+    inCell(
+      subject,
+      'reconfigure: a change is taken when the one before is done, and refused until then',
+      (cell, leader) => {
+        cell.cut = () => true
+        const { role: _, ...peer } = cell.member(4)
+        const first = cell.request(leader, 'change')
+        leader.turn(cell.now, {
+          type: 'reconfigure',
+          id: first,
+          change: { type: 'add', member: peer, role: 'learner' },
+        })
+        const second = cell.request(leader, 'change')
+        leader.turn(cell.now, { type: 'reconfigure', id: second, change: { type: 'remove', id: leader.id } })
+        cell.settle()
+        assert.deepEqual(cell.outcome(leader, second), { type: 'refused', reason: 'in-progress' })
+        cell.cut = () => false
+        cell.pass(50)
+        assert.ok(cell.outcome(leader, first) !== undefined, 'the first change never settled')
+      },
     ),
   ),
   declined(

@@ -9,7 +9,7 @@ import type { JournalStore, JournalSubject } from './subject.ts'
 
 const writesOfALife = 40
 const mostSteps = 5000
-const defaultCrashes = 300
+const defaultCrashes = 150
 
 /** What was written in one life of a journal: the states after each write, and how many were issued and acknowledged. */
 class Life {

@@ -33,6 +33,6 @@ export interface JournalSubject extends ComplianceOptions {
   readonly name: string
   /** A place of its own for each test. */
   store(): JournalStore | Promise<JournalStore>
-  /** Crashes per seed. Default 300: all of them, if there are fewer points. */
+  /** Crashes per seed. Default 150: all of them, if there are fewer points. */
   readonly crashes?: number
 }
