@@ -68,8 +68,8 @@ const roles = async (node: ConclaveNode): Promise<Record<string, string>> => {
 }
 
 /** Waits for what the test's own time-out alone limits. */
-const until = (what: () => unknown): Promise<unknown> =>
-  expect.poll(what, { timeout: 20_000, interval: 20 }).toBeTruthy()
+const patient = { timeout: 20_000, interval: 20 }
+const until = (what: () => unknown): Promise<unknown> => expect.poll(what, patient).toBeTruthy()
 
 const leading = (all: readonly ConclaveNode[]): ConclaveNode | undefined => all.find((node) => node.status().leading)
 
