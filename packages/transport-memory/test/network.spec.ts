@@ -8,7 +8,7 @@ import {
   type TransportHandler,
 } from '@conclave/interface'
 import { describe, expect, test } from 'vitest'
-import { type Faults, type MemoryNetworkInit, memoryNetwork } from '../src/index.ts'
+import { type Faults, type MemoryNetworkInit, memoryNetwork, type NetworkTap } from '../src/index.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 const [a, b, c] = ['a', 'b', 'c'].map(nodeId) as [NodeId, NodeId, NodeId]
@@ -168,6 +168,67 @@ test('drops, doubles and reorders about as often as asked', () => {
   expect(count({ drop: 0.5 }).got).toBeLessThan(600)
   expect(count({ duplicate: 0.5 }).got).toBeGreaterThan(1400)
   expect(count({ reorder: 0.1 })).toEqual({ got: 1000, inOrder: false })
+})
+
+test('a tap is told of every copy, and what became of it', () => {
+  const copies = new Map<number, { readonly way: string; arrived?: boolean }>()
+  const tap: NetworkTap = {
+    sent: (from, to, message) => {
+      copies.set(copies.size + 1, { way: `${from}${to}:${new TextDecoder().decode(message)}` })
+      return copies.size
+    },
+    ended: (id, arrived) => {
+      const copy = copies.get(id)
+      if (copy === undefined || copy.arrived !== undefined) throw new Error(`copy ${id} ends twice`)
+      copy.arrived = arrived
+    },
+  }
+  const { clock, network, a: from, b: to } = world({ tap, faults: { drop: 0.2, duplicate: 0.2, reorder: 0.2 } })
+  for (let i = 0; i < 200; i++) from.transport.send(b, text(`${i}`), 'bulk')
+  clock.pass(1_000)
+  network.cut(a, b)
+  for (let i = 200; i < 210; i++) from.transport.send(b, text(`${i}`), 'urgent')
+  clock.pass(1_000)
+  network.heal()
+  for (let i = 210; i < 220; i++) from.transport.send(b, text(`${i}`), 'urgent')
+  network.reset(a, b)
+  clock.pass(1_000)
+  const all = [...copies.values()]
+  expect(all.every(({ arrived }) => arrived !== undefined)).toBe(true)
+  const arrived = all.filter((copy) => copy.arrived).map(({ way }) => way.replace('ab:', 'a:'))
+  expect(arrived.toSorted()).toEqual(to.witness.got.toSorted())
+  expect(all.length).toBeGreaterThan(230) // doubles are copies of their own
+  const cutOff = all.filter(({ way }) => Number(way.slice(3)) >= 200)
+  expect(cutOff.length).toBeGreaterThanOrEqual(20)
+  expect(cutOff.some((copy) => copy.arrived)).toBe(false)
+})
+
+test('links with a source of random numbers each do not change the luck of one another', () => {
+  const got = (noise: boolean): string[] => {
+    const randomOf = (from: NodeId, to: NodeId) => seededRandom(`${from}${to}`.charCodeAt(0) * 7 + to.charCodeAt(0))
+    const sources = new Map<string, ReturnType<typeof seededRandom>>()
+    const {
+      clock,
+      a: from,
+      b: to,
+      c: other,
+    } = world({
+      randomOf: (one, two) => {
+        const source = sources.get(`${one}${two}`) ?? randomOf(one, two)
+        sources.set(`${one}${two}`, source)
+        return source
+      },
+      faults: { drop: 0.3, delay: { least: 1, most: 9 } },
+    })
+    for (let i = 0; i < 50; i++) {
+      if (noise) other.transport.send(a, text('noise'), 'bulk')
+      from.transport.send(b, text(`${i}`), 'bulk')
+    }
+    clock.pass(1_000)
+    return to.witness.got
+  }
+  expect(got(true)).toEqual(got(false))
+  expect(got(true).length).toBeLessThan(50)
 })
 
 test('the same seed gives the same run, another seed another', () => {
