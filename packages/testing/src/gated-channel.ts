@@ -12,16 +12,21 @@ export class GatedChannel implements Channel {
   #waiting: (() => void)[] = []
   #receive: (message: Uint8Array) => void = () => {}
   #closed: ((error?: Error) => void) | undefined
-  #over: (() => void) | undefined
+  readonly #over: () => void
 
-  /** @param over called once, when the channel is closed by whichever side. */
+  /** @param over called when the two ends are closed: nothing waits here any more. */
   constructor(inner: Channel, blocked: () => boolean, over: () => void) {
     this.peer = inner.peer
     this.#inner = inner
     this.#blocked = blocked
     this.#over = over
     inner.onMessage((message) => this.#pass(() => this.#receive(message)))
-    inner.onClose((error) => this.#pass(() => this.#end(error)))
+    inner.onClose((error) =>
+      this.#pass(() => {
+        this.#over()
+        this.#tell(error)
+      }),
+    )
   }
 
   #pass(run: () => void): void {
@@ -55,21 +60,19 @@ export class GatedChannel implements Channel {
     this.#waiting = []
     this.#inner.onClose(() => {})
     this.#inner.close()
-    setImmediate(() => this.#end(error))
+    this.#over()
+    setImmediate(() => this.#tell(error))
   }
 
-  #end(error?: Error): void {
+  #tell(error?: Error): void {
     const told = this.#closed
     this.#closed = undefined
-    this.#over?.()
-    this.#over = undefined
     told?.(error)
   }
 
   close(): void {
     this.#pass(() => this.#inner.close())
-    if (!this.#blocked()) return
-    // The client does not wait for a goodbye that cannot pass.
-    setImmediate(() => this.#end())
+    // The client does not wait for a goodbye that cannot pass; the node gets it when the way is free.
+    if (this.#blocked()) setImmediate(() => this.#tell())
   }
 }

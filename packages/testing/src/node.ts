@@ -158,14 +158,22 @@ export class InProcessNode implements TestNode {
       service.close()
       this.#world.changed()
     })
-    await replica.start()
-    life.client = await connect({
-      local: { node: this.id, open: () => this.open(() => this.#paused) },
-      cluster: this.#world.cluster,
-      logger,
-      world: { dial: this.#world.dialFrom(this.id) },
-    })
+    try {
+      await replica.start()
+      const client = await this.#connect()
+      if (this.#life !== life) await client.close()
+      life.client = client
+    } catch (error) {
+      if (this.#life === life) await this.kill()
+      throw error
+    }
     this.#world.changed()
+  }
+
+  #connect(): Promise<Client> {
+    const { cluster, logger, dialFrom } = this.#world
+    const local = { node: this.id, open: () => this.open(() => this.#paused) }
+    return connect({ local, cluster, logger, world: { dial: dialFrom(this.id) } })
   }
 
   #served(replica: Replica): Served {
