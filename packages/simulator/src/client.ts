@@ -219,6 +219,7 @@ export class Client {
     if (draft.input === undefined) return true
     const { bytes: command } = draft.command
     around.tell({ type: 'acknowledged', client: number, session: this.#session, serial, command, reply })
+    if (reply.length === 0) return false // no machine replied so: an invariant has said it by now
     const result = decodeWriteReply(reply)
     write.ends[at]?.(result)
     if (result.status === 'done') {

@@ -78,10 +78,28 @@ export const decidedText = (decided: Decided): string => {
   }
 }
 
+/** A step of a write, as a log takes it. */
+type Step =
+  | { readonly type: 'put'; readonly slot: number; readonly link: Link | undefined }
+  | { readonly type: 'truncateFrom'; readonly slot: number }
+  | { readonly type: 'compactTo'; readonly slot: number; readonly decided: string | undefined }
+
+const take = (log: NodeLog, step: Step): void => {
+  if (step.type === 'truncateFrom') return log.truncateFrom(step.slot)
+  if (step.type === 'compactTo') return log.compactTo(step.slot, step.decided)
+  if (step.slot <= log.base) return
+  log.truncateFrom(step.slot)
+  while (log.last < step.slot - 1) log.links.push(undefined)
+  log.links.push(step.link)
+}
+
 /** What has been written and decided, by whom: the common memory of the invariants. Sees each observation before they do. */
 export class Ledger {
   readonly decided: DecidedEntry[] = []
   readonly logs = new Map<NodeId, NodeLog>()
+  /** The part of each log that its journal has called durable; over lives, what was found again. */
+  readonly durable = new Map<NodeId, NodeLog>()
+  readonly #written = new Map<NodeId, { readonly write: number; readonly steps: readonly Step[] }[]>()
   readonly sessions = new SessionsModel()
   readonly #entryEpoch: (entry: Uint8Array) => bigint | undefined
 
@@ -109,11 +127,16 @@ export class Ledger {
 
   see(observation: Observation): void {
     if (observation.type === 'started') this.#begin(observation)
+    else if (observation.type === 'durable') this.#durable(observation.node, observation.write)
     else if (observation.type === 'drained') {
-      const log = this.logOf(observation.node)
-      for (const op of observation.effects.write?.ops ?? []) this.#apply(log, op)
-      for (const decided of observation.effects.decide)
-        this.#decide(observation.node, log, decided, observation.status.epoch)
+      const { node, effects, status } = observation
+      const log = this.logOf(node)
+      const { write } = effects
+      if (write !== undefined) {
+        const steps = write.ops.map((op) => this.#apply(log, op)).filter((step) => step !== undefined)
+        this.#written.get(node)?.push({ write: write.id, steps })
+      }
+      for (const decided of effects.decide) this.#decide(node, log, decided, status.epoch)
     }
   }
 
@@ -122,21 +145,35 @@ export class Ledger {
     this.logs.set(node, log)
     const base = recovered.snapshot?.position ?? 0
     if (base > 0) log.compactTo(base, this.decidedChain(base))
-    for (const { slot, bytes } of recovered.entries) if (slot > base) this.#put(log, slot, bytes)
+    for (const { slot, bytes } of recovered.entries) if (slot > base) take(log, this.#put(log, slot, bytes))
+    this.durable.set(node, log.copy())
+    this.#written.set(node, [])
   }
 
-  #apply(log: NodeLog, op: JournalOp): void {
-    if (op.type === 'put') this.#put(log, op.slot, concatChunks(op.bytes))
-    else if (op.type === 'truncateFrom') log.truncateFrom(op.slot)
-    else if (op.type === 'compactTo') log.compactTo(op.slot, this.decidedChain(op.slot))
+  #durable(node: NodeId, write: number): void {
+    const log = this.durable.get(node)
+    const written = this.#written.get(node) ?? []
+    while (log !== undefined && written[0] !== undefined && written[0].write <= write)
+      for (const step of written.shift()?.steps ?? []) take(log, step)
   }
 
-  #put(log: NodeLog, slot: number, bytes: Uint8Array): void {
-    if (slot <= log.base) return
+  #apply(log: NodeLog, op: JournalOp): Step | undefined {
+    const step = this.#stepOf(log, op)
+    if (step !== undefined) take(log, step)
+    return step
+  }
+
+  #stepOf(log: NodeLog, op: JournalOp): Step | undefined {
+    if (op.type === 'put') return this.#put(log, op.slot, concatChunks(op.bytes))
+    if (op.type === 'truncateFrom') return op
+    if (op.type === 'compactTo') return { ...op, decided: log.chainAt(op.slot) ?? this.decidedChain(op.slot) }
+    return undefined
+  }
+
+  #put(log: NodeLog, slot: number, bytes: Uint8Array): Step {
     const before = log.chainAt(slot - 1)
-    log.truncateFrom(slot)
-    while (log.last < slot - 1) log.links.push(undefined)
-    log.links.push(before === undefined ? undefined : { chain: chained(before, bytes), epoch: this.#entryEpoch(bytes) })
+    const link = before === undefined ? undefined : { chain: chained(before, bytes), epoch: this.#entryEpoch(bytes) }
+    return { type: 'put', slot, link }
   }
 
   #decide(node: NodeId, log: NodeLog, decided: Decided, under: bigint): void {

@@ -9,7 +9,7 @@ import {
 import { type SimulatedDisk, simulatedDisk } from '@conclave/journal-file/testing'
 import type { Replica, ReplicaStatus } from '@conclave/replica'
 import { withHearsay } from './hearsay.ts'
-import { limits, segmentBytes, timing } from './limits.ts'
+import { limitsOf, segmentBytes, timing, withMessagesOf } from './limits.ts'
 import type { NodeNumber, NodeTraits } from './plan.ts'
 import { diskClock, Gate, ProcessClock } from './process-clock.ts'
 import { idOf, type Surroundings } from './surroundings.ts'
@@ -145,7 +145,8 @@ export class SimulatedNode {
       segmentBytes,
     })
     const version = this.version
-    const engine = version === 1 ? (parts.previousEngine ?? parts.engine) : parts.engine
+    const factory = version === 1 ? (parts.previousEngine ?? parts.engine) : parts.engine
+    const engine = withMessagesOf(plan.messageBytes, factory)
     const inquiry = streams('inquiry', this.number, this.lives)
     this.#transport = withHearsay({
       transport: network.transport(this.id),
@@ -163,7 +164,7 @@ export class SimulatedNode {
       random,
       logger: silentLogger,
       timing,
-      limits,
+      limits: limitsOf(plan.messageBytes),
       leases: plan.leases,
     })
   }

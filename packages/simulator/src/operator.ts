@@ -12,6 +12,8 @@ interface Task {
 
 const patienceMillis = 1_500
 const retryMillis = 40
+/** Without an answer for so long, it is asked again, or the next change is tried. */
+const impatienceMillis = 120
 
 /** Whoever runs the cluster: changes its members, one change at a time, and replaces nodes that are gone. */
 export class Operator {
@@ -86,7 +88,7 @@ export class Operator {
       if (leader.replica === replica) answer(outcome)
     })
     // Who does not hear asks again; that the change was made meanwhile is then told as `invalid`.
-    clock.after(patienceMillis / 3, () => answer({ type: 'unknown' }))
+    clock.after(impatienceMillis, () => answer({ type: 'unknown' }))
   }
 
   #done({ change, node }: Task, outcome: string): void {

@@ -1,5 +1,6 @@
 /** Plans from files: what a person or another version wrote is checked before anything runs. */
 import { ConclaveError } from '@conclave/interface'
+import { leastMessageBytes, mostMessageBytes } from './limits.ts'
 import type { Plan } from './plan.ts'
 
 /** What was read is no plan. */
@@ -105,6 +106,7 @@ const plan = object({
   clients: integerFrom(0, 64),
   operationsEach: integerFrom(0, 1_000_000),
   leases: oneOf(true, false),
+  messageBytes: integerFrom(leastMessageBytes, mostMessageBytes),
   weather,
   traits: arrayOf(
     object({

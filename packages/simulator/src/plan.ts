@@ -79,6 +79,8 @@ export interface Plan {
   readonly clients: number
   readonly operationsEach: number
   readonly leases: boolean
+  /** Largest message of an engine. With a small one, what a peer lacks takes several, and a reign may end between two of them. */
+  readonly messageBytes: number
   readonly weather: Weather
   /** By node, founders and spares. */
   readonly traits: readonly NodeTraits[]

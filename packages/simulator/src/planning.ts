@@ -1,5 +1,6 @@
 /** What goes wrong in the run of a seed: everything is decided here. */
 import type { Random } from '@conclave/interface'
+import { leastMessageBytes, mostMessageBytes } from './limits.ts'
 import type { Fault, FaultAction, FaultType, NodeNumber, NodeTraits, Plan, Weather } from './plan.ts'
 import { between, chance, integer, pick, streamsOf } from './streams.ts'
 
@@ -122,6 +123,38 @@ class Scenario {
       })
   }
 
+  /** Mostly of the leader, and often for so long that another is elected meanwhile: then what it goes on believing is wrong. */
+  #pause(at: number): void {
+    const random = this.#random
+    const node = chance(random, 0.7) ? 'leader' : this.#node()
+    this.add(at, {
+      type: 'pause',
+      node,
+      millis: chance(random, 0.5) ? between(random, 20, 300) : between(random, 150, 400),
+    })
+  }
+
+  /** Machines are exchanged in haste: several changes one after the other, while the leader and some of the new ones are cut off from the rest. */
+  #upheaval(at: number): void {
+    const random = this.#random
+    const spares = Array.from({ length: this.#spares }, (_, index) => this.#nodes + index + 1)
+    for (const spare of spares)
+      this.add(at, { type: 'add', node: spare, role: chance(random, 0.6) ? 'voter' : 'learner' })
+    const cut = at + between(random, 20, 200)
+    const side = [...spares.filter(() => chance(random, 0.7)), this.#node()]
+    const all = Array.from({ length: this.#nodes + this.#spares }, (_, index) => index + 1)
+    const millis = between(random, 150, 400)
+    this.add(cut, { type: 'partition', groups: [side, all.filter((node) => !side.includes(node))], millis })
+    for (let changes = integer(random, 1, 3); changes > 0; changes--)
+      this.add(cut + random.next() * millis, { type: 'remove', node: this.#target() })
+    this.add(cut + millis * random.next(), {
+      type: 'crash',
+      node: 'leader',
+      kind: this.#kind(),
+      downMillis: random.next() * 100,
+    })
+  }
+
   #network(at: number): void {
     const random = this.#random
     const millis = between(random, 20, 350)
@@ -164,12 +197,13 @@ class Scenario {
       })
     else if (dice < 0.5) this.#network(at)
     else if (dice < 0.66) this.#disk(at)
-    else if (dice < 0.74) this.add(at, { type: 'pause', node: this.#target(), millis: between(random, 20, 300) })
+    else if (dice < 0.74) this.#pause(at)
     else if (dice < 0.78) this.siege(at)
     else if (dice < 0.82) this.rivalry(at, true)
     else if (dice < 0.87) this.#exile(at)
     else if (dice < 0.92) this.add(at, { type: 'transfer', to: this.#node() })
-    else this.#members(at)
+    else if (dice < 0.985) this.#members(at)
+    else this.#upheaval(at)
   }
 }
 
@@ -235,6 +269,7 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
     clients: options.clients ?? 3,
     operationsEach: options.operationsEach ?? Math.max(1, Math.round(chaosMillis / 80)),
     leases,
+    messageBytes: chance(streams('messages'), 0.5) ? mostMessageBytes : leastMessageBytes,
     weather: weatherOf(streams('weather')),
     traits,
     faults: scenario.faults.filter(({ at }) => at < chaosMillis).sort((a, b) => a.at - b.at || a.id - b.id),

@@ -10,6 +10,7 @@ import {
   idealTraits,
   lessBroken,
   milderFaults,
+  roomierMessages,
   shorterRun,
 } from './shrink/simpler.ts'
 
@@ -46,6 +47,7 @@ const passes: readonly ((plan: Plan) => readonly Plan[])[] = [
   lessBroken,
   fewerNodes,
   calmerWeather,
+  roomierMessages,
   idealTraits,
   milderFaults,
   shorterRun,
@@ -86,8 +88,9 @@ class Shrinker {
 
   /** Runs a plan that was not run before, and takes it if it fails. */
   async try(plan: Plan): Promise<boolean> {
+    if (this.spent) return false
     const key = JSON.stringify(plan)
-    if (this.spent || this.#seen.has(key)) return false
+    if (this.#seen.has(key)) return false
     this.#seen.add(key)
     this.runs += 1
     const failed = await this.#fails(plan)

@@ -1,4 +1,5 @@
 import { agreement } from './agreement.ts'
+import { decidedIsDurable } from './decided-is-durable.ts'
 import { electionSafety } from './election-safety.ts'
 import { equalStates } from './equal-states.ts'
 import { exactlyOnce } from './exactly-once.ts'
@@ -22,4 +23,5 @@ export const invariants: readonly Invariant[] = [
   exactlyOnce,
   equalStates,
   noLostAcknowledgement,
+  decidedIsDurable,
 ]

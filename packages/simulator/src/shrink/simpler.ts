@@ -1,4 +1,5 @@
 /** Plans that are a step simpler than a plan: what shrinking tries, the boldest step first. */
+import { mostMessageBytes } from '../limits.ts'
 import type { Fault, NodeTraits, Plan, Weather } from '../plan.ts'
 import { withoutNode } from './without-node.ts'
 
@@ -55,6 +56,10 @@ export const calmerWeather = (plan: Plan): Plan[] =>
   isCalm(plan.weather)
     ? []
     : [{ ...plan, weather: calm }, ...calmer(plan.weather).map((weather) => ({ ...plan, weather }))]
+
+/** What is sent goes in one message. */
+export const roomierMessages = (plan: Plan): Plan[] =>
+  plan.messageBytes < mostMessageBytes ? [{ ...plan, messageBytes: mostMessageBytes }] : []
 
 /** What an exact node is like. Its protocol version stays what the plan says: the newest is no simpler than an older one. */
 const ideal = { clockRate: 1, drainMillis: 0, persistedMillis: 0, diskMillis: 0 } as const

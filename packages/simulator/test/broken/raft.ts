@@ -155,6 +155,16 @@ export const brokenRafts: readonly Fixture[] = [
         find: '  if (position > raft.commit || membership.outgoing !== undefined || role.transfer !== undefined) return',
         replace: '  if (role.transfer !== undefined) return',
       },
+      {
+        file: 'engine-raft/membership.ts',
+        find: '  return { ...now, members, outgoing: voters }',
+        replace: '  return forget(now, [id])',
+      },
+      {
+        file: 'engine-raft/membership.ts',
+        find: '  const next = { ...now, members, outgoing: votersOf(now) }',
+        replace: '  const next = { ...now, members }',
+      },
     ],
   },
   {
