@@ -148,7 +148,7 @@ export class Campaign {
   }
 
   #reasons(missing: readonly string[]): string[] {
-    const { runs, invoked, completed } = this.#sums
+    const { runs, invoked, completed, unjudged } = this.#sums
     const reasons: string[] = []
     if (this.#failures.length > 0) reasons.push(`${this.#failures.length} of ${runs} runs failed`)
     if (runs === 0) reasons.push('nothing was run')
@@ -157,6 +157,7 @@ export class Campaign {
       reasons.push(
         `only ${completed} of ${invoked} operations were completed: a world that is almost idle proves little`,
       )
+    if (unjudged > 0) reasons.push(`${unjudged} of ${runs} histories have no verdict`)
     if (runs >= leastRunsForMarks && missing.length > 0) reasons.push(`never reached: ${missing.join('; ')}`)
     return reasons
   }

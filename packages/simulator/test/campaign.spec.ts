@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { type CampaignSummary, campaign, leastRunsForMarks, type RunResult, reportOf } from '@conclave/simulator'
+import {
+  Campaign,
+  type CampaignSummary,
+  campaign,
+  leastRunsForMarks,
+  planOf,
+  type RunResult,
+  reportOf,
+  run,
+} from '@conclave/simulator'
 import { describe, expect, test } from 'vitest'
 import { raftParts as parts, seeds } from './parts.ts'
 
@@ -62,6 +71,21 @@ describe('a campaign', () => {
     const summary = await campaign({ seeds: [], parts })
     expect(summary.verdict).toBe('failed')
     expect(summary.reasons).toEqual(['nothing was run'])
+  })
+
+  test('in which few operations were completed proves little, and one without a verdict on a history says so', async () => {
+    const [result] = await Promise.all([run(planOf(5, small.options), parts)])
+    const judged = (counts: Partial<RunResult['counts']>): CampaignSummary => {
+      const sum = new Campaign(parts, small.options)
+      sum.add({ ...result, counts: { ...result.counts, ...counts } })
+      return sum.summary()
+    }
+    expect(judged({}).reasons).toEqual([])
+    expect(judged({ invoked: 100, completed: 50 }).reasons).toEqual([])
+    expect(judged({ invoked: 100, completed: 49 }).reasons.join()).toContain('only 49 of 100 operations were completed')
+    expect(judged({ invoked: 0, completed: 0 }).reasons.join()).toContain('an idle world proves nothing')
+    expect(judged({ unjudged: 1 }).reasons).toEqual(['1 of 1 histories have no verdict'])
+    expect(reportOf(judged({ unjudged: 1 }))).toContain('1 histories without a verdict')
   })
 
   test('that misses a mark within reach fails, if it is long enough to be judged by it', async () => {
