@@ -22,6 +22,7 @@ export const machineFaults = [
   'adds the restored state to its own',
   'throws at a malformed body what it likes',
   'tells events twice',
+  'applies what it only has to admit',
 ] as const
 export type MachineFault = (typeof machineFaults)[number]
 
@@ -58,6 +59,11 @@ export class Registers implements StateMachine {
     this.#values.set(register, this.#fault === 'keeps a view of the command' ? view : new Uint8Array(view))
     this.#log.push(Uint8Array.of(register))
     return this.#fault === 'reads the clock' ? Uint8Array.of(Date.now() % 2) : done
+  }
+
+  async admit(command: Uint8Array): Promise<Uint8Array | undefined> {
+    if (this.#fault === 'applies what it only has to admit') this.#values.set(command[0] ?? 0, malformed)
+    return command.length > 33 ? malformed : undefined
   }
 
   query(query: Uint8Array): Uint8Array {
