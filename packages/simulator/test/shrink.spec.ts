@@ -19,6 +19,7 @@ const planOf = (faults: readonly Fault[], change: Partial<Plan> = {}): Plan => (
   leases: false,
   weather: { drop: 0.1, duplicate: 0.1, reorder: 0.1, delay: { least: 1, most: 40 } },
   traits: Array.from({ length: 6 }, () => traits),
+  messageBytes: 1_024,
   faults,
   chaosMillis: 20_000,
   broken: { nodes: [5], links: [{ from: 1, to: 2 }] },
@@ -59,7 +60,14 @@ test('everything that the failure does not need is left out', async () => {
     { ...crowd[2], millis: 10 },
     { ...crowd[6], times: 1, everyMillis: 10 },
   ])
-  expect(plan).toMatchObject({ nodes: 3, clients: 1, operationsEach: 1, chaosMillis: 701, patienceMillis: 5_000 })
+  expect(plan).toMatchObject({
+    nodes: 3,
+    clients: 1,
+    operationsEach: 1,
+    messageBytes: 8_192,
+    chaosMillis: 701,
+    patienceMillis: 5_000,
+  })
   expect(plan.weather).toEqual({ drop: 0, duplicate: 0, reorder: 0, delay: { least: 1, most: 1 } })
   expect(plan.traits).toHaveLength(3)
   expect(plan.traits[0]).toMatchObject({ clockRate: 1, drainMillis: 0, persistedMillis: 0, diskMillis: 0 })
