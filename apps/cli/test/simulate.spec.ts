@@ -9,6 +9,7 @@ import { campaignLine } from '../src/simulate/progress.ts'
 import { commandFor, parseDuration, parseFaults, requestFrom } from '../src/simulate/request.ts'
 import { runCampaign } from '../src/simulate/run-campaign.ts'
 import { runSeeds, type SeedRunner, slim } from '../src/simulate/runner.ts'
+import { replay, simulate } from '../src/simulate/session.ts'
 import { run, start } from './e2e/cli.ts'
 
 let directory = ''
@@ -125,7 +126,7 @@ describe('a failure', () => {
     const plan = planOf(1)
     const { violation } = await runPlan(plan, parts)
     if (violation === undefined) throw new Error('seed 1 was to fail')
-    const options = { maxRuns: 120, colour: false, width: 120 }
+    const options = { maxRuns: 60, colour: false, width: 120 }
     const finding = await investigate(plan, violation, parts, options)
     expect(finding.plan.faults.length).toBeLessThan(plan.faults.length)
     expect(finding.timeline).toContain(`violated at`)
@@ -147,6 +148,29 @@ describe('a failure', () => {
     const finding = await investigate(plan, violation, parts, { maxRuns: 50, colour: false, width: 120, shouldStop })
     expect(finding.plan).toEqual(plan)
   })
+})
+
+test('a campaign that fails ends in code 1, with the timeline, the plan and the diagram, and the plan replays', async () => {
+  const said: string[] = []
+  const say = (text: string): void => {
+    said.push(text)
+  }
+  const flags = { engine: 'raft', faults: 'all', leases: false, seed: 1, runs: 2, jobs: 1, out: directory }
+  const { exit, json } = await simulate(flags, say, forgetful)
+  expect(exit).toBe(1)
+  const text = said.join('\n')
+  expect(text).toContain('2 runs')
+  expect(text).toMatch(/seed 1, shrunk to \d+ faults?, \d+ nodes?, \d+ clients? in \d+ runs?:/)
+  expect(text).toContain('violated at')
+  expect(text).toContain('--replay')
+  const plan = join(directory, 'conclave-simulate-1.json')
+  const svg = join(directory, 'conclave-simulate-1.svg')
+  expect(json).toMatchObject({ verdict: 'failed', failure: { seed: 1, files: { plan, diagram: svg } } })
+  expect(readFileSync(svg, 'utf8')).toMatch(/^<svg /)
+  rmSync(svg)
+  const again = await replay({ file: plan, engine: 'raft', out: directory }, say, forgetful)
+  expect(again).toMatchObject({ exit: 1, json: { verdict: 'failed', files: { diagram: svg } } })
+  expect(existsSync(svg)).toBe(true)
 })
 
 describe('conclave simulate', () => {

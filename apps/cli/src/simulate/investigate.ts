@@ -38,13 +38,20 @@ export interface Pictures {
   readonly diagram: string
 }
 
+export interface Look {
+  readonly width: number
+  readonly colour: boolean
+  /** The seed to name, if the plan was made from that of another one. */
+  readonly seed?: number
+}
+
 export const picturesOf = async (
   plan: Plan,
   parts: Parts,
-  { width, colour }: { readonly width: number; readonly colour: boolean },
+  { width, colour, seed = plan.seed }: Look,
 ): Promise<Pictures> => {
   const { trace, violation, digest } = await run(plan, parts, { trace: true })
-  const title = violation === undefined ? `Seed ${plan.seed}` : `Seed ${plan.seed} violates: ${violation.invariant}`
+  const title = violation === undefined ? `Seed ${seed}` : `Seed ${seed} violates: ${violation.invariant}`
   return { violation, digest, timeline: timeline(trace, { width, colour }), diagram: diagram(trace, { title }) }
 }
 
@@ -61,7 +68,7 @@ export const investigate = async (
     maxRuns,
     onProgress: (progress) => onProgress?.(progress.runs, progress.plan),
   })
-  const pictures = await picturesOf(small.plan, parts, options)
+  const pictures = await picturesOf(small.plan, parts, { ...options, seed: plan.seed })
   return {
     seed: plan.seed,
     violation: pictures.violation ?? violation,
@@ -80,8 +87,11 @@ const write = (directory: string, name: string, content: string): string => {
 
 /** For `--replay`. @returns its path. */
 export const writePlan = (directory: string, plan: Plan, seed: number): string =>
-  write(directory, `conclave-simulate-${seed}.json`, `${JSON.stringify(plan, undefined, 2)}\n`)
+  write(directory, `${nameOf(seed)}.json`, `${JSON.stringify(plan, undefined, 2)}\n`)
 
-/** @returns its path. */
-export const writeDiagram = (directory: string, svg: string, seed: number): string =>
-  write(directory, `conclave-simulate-${seed}.svg`, svg)
+/** @param name without its ending. @returns its path. */
+export const writeDiagram = (directory: string, svg: string, name: string): string =>
+  write(directory, `${name}.svg`, svg)
+
+/** What the files of a failing seed are called. */
+export const nameOf = (seed: number): string => `conclave-simulate-${seed}`

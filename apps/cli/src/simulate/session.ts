@@ -1,19 +1,19 @@
 /** What `conclave simulate` does, told line by line. */
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { relative } from 'node:path'
+import { parse, relative } from 'node:path'
 import { type Parts, type Plan, parsePlan, planOf, reportOf, type Violation } from '@conclave/simulator'
 import { color, colorful } from '../base-command.ts'
 import { CommandFailed, exitCodes } from '../exit.ts'
 import { endSignal } from '../signals.ts'
-import { type Finding, investigate, picturesOf, writeDiagram, writePlan } from './investigate.ts'
+import { type Finding, investigate, nameOf, picturesOf, writeDiagram, writePlan } from './investigate.ts'
 import { partsOf } from './parts.ts'
 import { ProgressBar } from './progress.ts'
 import { commandFor, requestFrom, type SimulateFlags } from './request.ts'
 import { type CampaignRun, runCampaign } from './run-campaign.ts'
 
 /** Runs that shrinking a failure may take. */
-const shrinkRuns = 400
+const shrinkRuns = 600
 /** As a shell tells the end by Ctrl-C. */
 const interruptedExit = 130
 const mostColumns = 160
@@ -34,13 +34,18 @@ const screen = (): { readonly width: number; readonly colour: boolean } => ({
 
 const count = (of: number, noun: string): string => `${of} ${noun}${of === 1 ? '' : 's'}`
 
-/** A campaign of seeds, and of the first that fails what a person needs to understand it. */
+/**
+ * A campaign of seeds, and of the first that fails what a person needs to understand it.
+ *
+ * @param load of other parts than the engine's own: with one job, since threads load by name.
+ */
 export const simulate = async (
   flags: SimulateFlags & { readonly jobs?: number | undefined; readonly out: string },
   say: Say,
+  load: (engine: string) => Promise<Parts> = partsOf,
 ): Promise<Ended> => {
   const request = requestFrom(flags)
-  const parts = await partsOf(request.engine)
+  const parts = await load(request.engine)
   let interrupted = false
   const interrupt = (): void => {
     interrupted = true
@@ -71,9 +76,10 @@ export const simulate = async (
 export const replay = async (
   { file, engine, out }: { readonly file: string; readonly engine: string; readonly out: string },
   say: Say,
+  load: (engine: string) => Promise<Parts> = partsOf,
 ): Promise<Ended> => {
   const plan = parsePlan(readPlan(file))
-  const pictures = await picturesOf(plan, await partsOf(engine), screen())
+  const pictures = await picturesOf(plan, await load(engine), screen())
   const { violation, digest } = pictures
   say(pictures.timeline)
   say(`digest ${digest}`)
@@ -81,7 +87,7 @@ export const replay = async (
     say(`the plan of seed ${plan.seed} does not fail`)
     return { exit: exitCodes.done, json: { seed: plan.seed, verdict: 'passed', digest } }
   }
-  const diagram = writeDiagram(out, pictures.diagram, plan.seed)
+  const diagram = writeDiagram(out, pictures.diagram, parse(file).name)
   say(`diagram: ${relative('.', diagram)}`)
   return { exit: exitCodes.error, json: { seed: plan.seed, verdict: 'failed', digest, violation, files: { diagram } } }
 }
@@ -130,7 +136,7 @@ const show = (
   { out, engine }: { readonly out: string; readonly engine: string },
   say: Say,
 ): Record<string, unknown> => {
-  const files = { plan: writePlan(out, plan, seed), diagram: writeDiagram(out, diagram, seed) }
+  const files = { plan: writePlan(out, plan, seed), diagram: writeDiagram(out, diagram, nameOf(seed)) }
   const size = [count(plan.faults.length, 'fault'), count(plan.nodes, 'node'), count(plan.clients, 'client')]
   say('')
   say(color('1', `seed ${seed}, shrunk to ${size.join(', ')} in ${count(runs, 'run')}:`))
