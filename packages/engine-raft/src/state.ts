@@ -220,9 +220,9 @@ export class RaftState {
 
   /** Lets go of peers that were held on to. */
   departed(ids: Iterable<NodeId>): void {
-    let news = false
-    for (const id of [...ids]) news = this.departing.delete(id) || news
-    if (news) this.#tellPeers()
+    const before = this.departing.size
+    for (const id of ids) this.departing.delete(id)
+    if (this.departing.size < before) this.#tellPeers()
   }
 
   // ---- commit -------------------------------------------------------------------------------------------------------------------------
