@@ -62,22 +62,23 @@ export class Talker<To extends object, From extends { readonly type: string }> {
       const end = (): void => {
         clearTimeout(timer)
         this.#child.off('message', take)
-        this.#child.off('exit', fail)
+        this.#child.off('exit', gone)
       }
-      const fail = (): void => {
+      const fail = (why: string): void => {
         end()
-        reject(new Error(`${this.#name} did not tell "${type}" within ${withinMillis} ms`))
+        reject(new Error(`${this.#name} did not tell "${type}": ${why}`))
       }
+      const gone = (): void => fail('it ended')
       const take = (message: object): void => {
         if ((message as From).type !== type) return
         if (id !== undefined && (message as { readonly id?: number }).id !== id) return
         end()
         resolve(message as Extract<From, { type: Type }>)
       }
-      const timer = setTimeout(fail, withinMillis)
+      const timer = setTimeout(() => fail(`${withinMillis} ms have passed`), withinMillis)
       this.#child.on('message', take)
-      this.#child.on('exit', fail)
-      if (this.#child.exitCode !== null) fail()
+      this.#child.on('exit', gone)
+      if (this.#child.exitCode !== null) gone()
     })
   }
 

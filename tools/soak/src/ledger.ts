@@ -3,7 +3,7 @@
  * after it is gone, so that `--cleanup` finds what a run left behind that was killed itself.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -48,7 +48,8 @@ export class Ledger {
   /** The ledgers of runs that ended without closing theirs. */
   static abandoned(): Ledger[] {
     mkdirSync(place, { recursive: true })
-    return readdirSync(place).flatMap((name) => {
+    const names = readdirSync(place).filter((name) => name.endsWith('.json'))
+    return names.flatMap((name) => {
       const file = join(place, name)
       const contents = JSON.parse(readFileSync(file, 'utf8')) as Contents
       return stateOf(contents.owner) === 'dead' ? [new Ledger(file, contents)] : []
@@ -61,7 +62,9 @@ export class Ledger {
 
   #save(change: Partial<Contents>): void {
     this.#contents = { ...this.#contents, ...change }
-    writeFileSync(this.#file, JSON.stringify(this.#contents))
+    // Whole at any moment: another run's `--cleanup` may read it.
+    writeFileSync(`${this.#file}.new`, JSON.stringify(this.#contents))
+    renameSync(`${this.#file}.new`, this.#file)
   }
 
   namespace(name: string): void {

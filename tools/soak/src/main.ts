@@ -45,10 +45,13 @@ const faultLine = ({ at, kind, text, lastsMillis, leader }: FaultRecord): string
   `${(at / 1000).toFixed(1).padStart(6)} s  ${kind.padEnd(16)} ${text}, for ${(lastsMillis / 1000).toFixed(1)} s (leader ${leader ?? '–'})`
 
 /** Ends now: no checks, but nothing is left behind either. */
-const abandon = (): void => {
-  void (Ledger.own()?.demolish(false) ?? Promise.resolve([])).then((left) => {
+let abandoning = false
+const abandon = (keep: boolean, code: number): void => {
+  if (abandoning) return
+  abandoning = true
+  void (Ledger.own()?.demolish(keep) ?? Promise.resolve([])).then((left) => {
     for (const text of left) console.error(`not removed: ${text}`)
-    process.exit(130)
+    process.exit(code)
   })
 }
 
@@ -57,11 +60,15 @@ const soak = async (options: Options): Promise<number> => {
   let log: string | undefined
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (ending.signal.aborted) return abandon()
+      if (ending.signal.aborted) return abandon(false, 130)
       say(`${signal}: healing, checking and cleaning up; again: end at once`)
       ending.abort()
     })
   }
+  process.on('uncaughtException', (error) => {
+    console.error(error)
+    abandon(true, 1)
+  })
   say(`seed ${options.seed}`)
   const result = await run({
     options,
@@ -108,9 +115,11 @@ const main = async (): Promise<number> => {
       console.error(`${error.message}\nnpm run test:soak -- --help says more.`)
       return 2
     }
-    console.error(error)
+    if (!abandoning) console.error(error)
     return 1
   }
 }
 
-process.exit(await main())
+const code = await main()
+// Whoever gives up ends the process, when everything is removed; what becomes of the run then is of no interest.
+if (!abandoning) process.exit(code)
