@@ -21,6 +21,7 @@ const planWith = (...actions: readonly (FaultAction & { readonly at: number })[]
   clients: 2,
   operationsEach: 60,
   leases: false,
+  messageBytes: 8_192,
   weather: calm,
   traits: Array.from({ length: 4 }, () => ideal),
   faults: actions.map((action, at): Fault => ({ ...action, id: at + 1 })),
@@ -36,7 +37,7 @@ const traceOf = async (plan: Plan): Promise<{ readonly events: readonly TraceEve
   return { events: result.trace.events, result }
 }
 
-type Of<T extends TraceEvent['type']> = Extract<TraceEvent, { type: T }>
+type Of<T extends TraceEvent['type']> = TraceEvent & { readonly type: T }
 const ofType = <T extends TraceEvent['type']>(events: readonly TraceEvent[], ...types: T[]): Of<T>[] =>
   events.filter((event): event is Of<T> => (types as string[]).includes(event.type))
 
