@@ -33,25 +33,37 @@ const isMessage = (event: TraceEvent): event is Message =>
 /** Of a link, so many messages are remembered for what they said. */
 const memory = 4
 
+/** What a message that says nothing new may still bring about. */
+const consequences: ReadonlySet<TraceEvent['type']> = new Set(['appended', 'truncated', 'role', 'restored'])
+/** So many events after an arrival are looked at for what it brought about. */
+const nearby = 20
+
+/** Whether something happens to who receives the message at `index`, at once and before the next one arrives there. */
+const hasConsequence = (events: readonly TraceEvent[], index: number, { at, to }: Message): boolean => {
+  for (const next of events.slice(index + 1, index + 1 + nearby)) {
+    if (next.at !== at || (next.type === 'received' && next.to === to)) return false
+    if (consequences.has(next.type) && 'node' in next && next.node === to) return true
+  }
+  return false
+}
+
 /**
- * Messages that say nothing new: heartbeats and their answers, and what says the same again as one of the last messages on the way from one
- * node to another.
+ * Messages that say nothing new, and change nothing: heartbeats and their answers, and what says the same again as one of the last messages on
+ * the way from one node to another.
  */
 export const routineOf = (events: readonly TraceEvent[]): ReadonlySet<TraceEvent> => {
   const last = new Map<string, readonly string[]>()
-  const routine = new Set<TraceEvent>()
   const copies = new Set<number>()
-  for (const event of events) {
+  for (const [index, event] of events.entries()) {
     if (!isMessage(event)) continue
     const way = `${event.from} ${event.to}`
     if (event.type === 'sent') {
       const said = last.get(way) ?? []
       if (isRoutine(event.what) || said.includes(event.what)) copies.add(event.id)
       else last.set(way, [...said.slice(1 - memory), event.what])
-    }
-    if (copies.has(event.id) || isRoutine(event.what)) routine.add(event)
+    } else if (event.type === 'received' && hasConsequence(events, index, event)) copies.delete(event.id)
   }
-  return routine
+  return new Set(events.filter((event) => isMessage(event) && copies.has(event.id)))
 }
 
 /** That a node follows when it has just started goes without saying. */

@@ -175,3 +175,20 @@ test('what stood before the time that is drawn is known: roles, logs, faults', (
   expect(ofClass(tags, 'leader').some(({ attributes }) => Number(attributes.y1) === top)).toBe(true)
   expect(ofClass(tags, 'gone').length).toBe(1 + 3)
 })
+
+test('what is said again is drawn only where it changes something', () => {
+  const message = (id: number, at: number): TraceEvent[] => [
+    { at, type: 'sent', id, from: 'n1', to: 'n2', what: 'append 3 term 1' },
+    { at: at + 1, type: 'received', id, from: 'n1', to: 'n2', what: 'append 3 term 1' },
+  ]
+  const events: TraceEvent[] = [
+    ...message(1, 0),
+    ...message(2, 10),
+    ...message(3, 20),
+    { at: 21, type: 'truncated', node: 'n2', slot: 3 },
+  ]
+  const tags = parse(diagram({ nodes: ['n1', 'n2'], clients: 0, events }))
+  const said = tags.filter(({ name, text }) => name === 'text' && text === 'append 3 term 1')
+  expect(said).toHaveLength(2)
+  expect(tags.some(({ text }) => text.includes('1 heartbeat not drawn'))).toBe(true)
+})
