@@ -45,7 +45,7 @@ export const brokenEngines: Readonly<Record<string, { readonly found: string; re
     factory: effects((given) => ({ ...given, send: given.send.map((send) => ({ ...send, early: true })) })),
   },
   'marks its votes as early': {
-    found: 'the durability rule: nobody is elected',
+    found: 'the durability rule: nobody is elected while',
     // With its own vote counted at once: what it has not written, it believes written.
     factory: around(() => ({
       step: (engine, input, now) => engine.step(input, now),

@@ -128,7 +128,28 @@ export const basics = (subject: EngineSubject): readonly SuiteTest[] => [
 
 export const durability = (subject: EngineSubject): readonly SuiteTest[] => [
   {
-    name: 'the durability rule: nobody is elected by votes that are on no disk',
+    name: 'the durability rule: nobody is elected by votes that are on no disk, but its own',
+    run: async () => {
+      for (const number of [0, 1, 2]) {
+        const cell = new Cell(subject, 1 + number)
+        const [candidate] = cell.nodes.splice(number, 1)
+        if (candidate === undefined) return
+        cell.nodes.unshift(candidate)
+        const voters = others(cell, candidate)
+        for (const node of voters) node.holdSyncs = true
+        for (let tick = 0; tick < 200; tick++) {
+          cell.tick([candidate])
+          cell.settle()
+          assert.ok(!candidate.status.leading, `${candidate.id} leads, and nobody else has a vote on disk`)
+        }
+        for (const node of voters) node.holdSyncs = false
+        cell.elect()
+        cell.assertClean()
+      }
+    },
+  },
+  {
+    name: 'the durability rule: nobody is elected while no disk answers',
     run: async () => {
       const cell = new Cell(subject, 1)
       for (const node of cell.nodes) node.holdSyncs = true
@@ -200,6 +221,12 @@ export const durability = (subject: EngineSubject): readonly SuiteTest[] => [
     },
   },
   {
+    name: 'create: what was promised before a restart is kept: an epoch has one leader, though a voter restarts in between',
+    run: async () => {
+      for (let seed = 1; seed <= 20; seed++) rivals(new Cell(subject, seed))
+    },
+  },
+  {
     name: 'what was acknowledged survives the loss of power of all nodes at once',
     run: async () => {
       const cell = new Cell(subject, 1)
@@ -221,6 +248,34 @@ export const durability = (subject: EngineSubject): readonly SuiteTest[] => [
     },
   },
 ]
+
+/** One node is elected with the help of a second, which restarts; a third, which knows nothing of that, asks the second too. */
+const rivals = (cell: Cell): void => {
+  const [first, second, third] = cell.nodes
+  if (first === undefined || second === undefined || third === undefined) return
+  const only = (one: EngineNode, other: EngineNode) => (from: NodeId, to: NodeId) =>
+    !([one.id, other.id].includes(from) && [one.id, other.id].includes(to))
+  const campaign = (candidate: EngineNode, voter: EngineNode): void => {
+    cell.cut = only(candidate, voter)
+    for (let tick = 0; tick < 300 && !candidate.status.leading; tick++) {
+      cell.tick([candidate])
+      // Until it leads, and not a message more: what it says as a leader reaches nobody.
+      while (!candidate.status.leading && (cell.flying.length > 0 || candidate.unsynced + voter.unsynced > 0)) {
+        for (const node of [candidate, voter]) node.sync(cell.now)
+        const next = cell.flying.shift()
+        if (next !== undefined) cell.deliver(next)
+      }
+    }
+    cell.flying = []
+  }
+  campaign(first, second)
+  assert.ok(first.status.leading, `${first.id} is not elected with the vote of ${second.id}`)
+  second.crash(second.unsynced)
+  campaign(third, cell.restart(second))
+  const [before, after] = [first.status.epoch, third.status.epoch]
+  assert.ok(!third.status.leading || after !== before, `${first.id} and ${third.id} both lead in epoch ${before}`)
+  cell.assertClean()
+}
 
 const restartEverywhere = (cell: Cell, { id, writes }: EngineNode): void => {
   const lone = cell.alone(id)

@@ -74,6 +74,7 @@ export class Cell implements NodeWorld {
   readonly #batchAt = new Map<string, Position>()
   readonly #proposed = new Set<string>()
   readonly #refused = new Set<string>()
+  readonly #leaders = new Map<bigint, NodeId>()
   readonly #reigns = new Map<bigint, NodeId>()
   #offers: { readonly from: EngineNode; readonly to: NodeId; readonly id: SnapshotId; readonly header: Uint8Array }[] =
     []
@@ -129,6 +130,7 @@ export class Cell implements NodeWorld {
       send: () => {},
       decided: () => {},
       settled: () => {},
+      leads: () => {},
       transfer: () => {},
       answered: () => {},
     }
@@ -190,6 +192,13 @@ export class Cell implements NodeWorld {
       this.findings.add('proposed', `one batch is decided at ${before} and at ${position}`)
     this.#batchAt.set(batch, position)
     if (this.#refused.has(batch)) this.findings.add('settleRefused', `a refused batch is decided at ${position}`)
+  }
+
+  leads(id: NodeId, epoch: bigint): void {
+    const before = this.#leaders.get(epoch)
+    if (before !== undefined && before !== id)
+      this.findings.add('oneLeader', `${before} and ${id} both lead in epoch ${epoch}`)
+    this.#leaders.set(epoch, id)
   }
 
   #reign(epoch: bigint, leader: NodeId): void {

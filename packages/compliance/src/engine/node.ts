@@ -38,6 +38,8 @@ export interface NodeWorld {
   send(from: NodeId, to: NodeId, message: Uint8Array): void
   decided(node: EngineNode, decided: Decided): void
   settled(node: EngineNode, id: RequestId, outcome: Outcome): void
+  /** Told after every turn in which it believes that it leads. */
+  leads(id: NodeId, epoch: bigint): void
   transfer(from: EngineNode, to: NodeId, id: SnapshotId, header: Uint8Array): void
   answered(by: EngineNode, from: NodeId, accept: boolean): void
 }
@@ -247,6 +249,7 @@ export class EngineNode {
   #look(_: number): void {
     const { findings } = this.#world
     const status = this.#engine.status()
+    if (status.leading) this.#world.leads(this.id, status.epoch)
     if (status.epoch !== this.#told.epoch || status.leader !== this.#told.id)
       findings.add(
         'leaderTold',

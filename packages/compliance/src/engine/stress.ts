@@ -14,9 +14,24 @@ export interface Storm {
   readonly snapshots: number
 }
 
+/** How wild a storm is; probabilities in a round. */
+interface Temper {
+  readonly sync: number
+  readonly crash: number
+  readonly isolation: number
+}
+
+/** Disks that lag and leaders that are cut off again and again bring other states about than crashes do. */
+const tempers: readonly Temper[] = [
+  { sync: 0.6, crash: 0.02, isolation: 0.015 },
+  { sync: 0.15, crash: 0.02, isolation: 0.04 },
+  { sync: 0.4, crash: 0.06, isolation: 0.03 },
+]
+
 /** One seed's world in which messages are lost, doubled and reordered, syncs are late, nodes crash and are cut off; then everything heals. */
 class Stress {
   readonly #cell: Cell
+  readonly #temper: Temper
   readonly #dead = new Map<EngineNode, number>()
   #isolated: { readonly id: string; until: number } | undefined
   #round = 0
@@ -24,8 +39,9 @@ class Stress {
   #snapshots = 0
 
   constructor(subject: EngineSubject, seed: number) {
+    this.#temper = tempers[seed % tempers.length] ?? { sync: 1, crash: 0, isolation: 0 }
     const limits = { tailBytes: seed % 2 === 0 ? 200 : 1 << 16 }
-    this.#cell = new Cell(subject, seed, { nodes: seed % 3 === 0 ? 5 : 3, limits })
+    this.#cell = new Cell(subject, seed, { nodes: seed % 4 === 0 ? 5 : 3, limits })
     this.#cell.cut = (from, to) =>
       this.#isolated !== undefined && (from === this.#isolated.id) !== (to === this.#isolated.id)
   }
@@ -59,7 +75,7 @@ class Stress {
   #stormy(): void {
     const { draw } = this.#cell
     this.#messages()
-    for (const node of this.#alive) if (draw.chance(0.6)) node.sync(this.#cell.now, 1 + draw.below(3))
+    for (const node of this.#alive) if (draw.chance(this.#temper.sync)) node.sync(this.#cell.now, 1 + draw.below(3))
     this.#cell.carrySnapshots()
     this.#cell.tick(this.#alive.filter(() => draw.chance(0.9)))
     this.#requests()
@@ -106,13 +122,13 @@ class Stress {
     const cell = this.#cell
     const { draw } = cell
     const down = cell.nodes.length - this.#alive.length
-    if (draw.chance(0.02) && down * 2 < cell.nodes.length - 1) {
+    if (draw.chance(this.#temper.crash) && down * 2 < cell.nodes.length - 1) {
       const node = draw.chance(0.4) ? this.#asked() : this.#any()
       node?.crash(draw.below(node.unsynced + 1))
       if (node !== undefined) this.#dead.set(node, this.#round + draw.below(40))
     }
     for (const [node, at] of this.#dead) if (this.#round >= at) this.#restart(node)
-    if (this.#isolated === undefined && draw.chance(0.015)) {
+    if (this.#isolated === undefined && draw.chance(this.#temper.isolation)) {
       const node = draw.chance(0.6) ? this.#asked() : this.#any()
       if (node !== undefined) this.#isolated = { id: node.id, until: this.#round + 20 + draw.below(60) }
     } else if (this.#isolated !== undefined && this.#round >= this.#isolated.until) this.#isolated = undefined

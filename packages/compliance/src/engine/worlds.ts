@@ -1,6 +1,7 @@
 import { campaign, reportOf } from '@conclave/simulator'
 import { eachSeed, type SuiteTest } from '../suite.ts'
 import { type PromiseName, promises } from './findings.ts'
+import { scramble } from './scramble.ts'
 import { type Storm, storm } from './stress.ts'
 import type { EngineSubject } from './subject.ts'
 
@@ -37,7 +38,15 @@ export const storms = (subject: EngineSubject, seeds: readonly number[]): readon
         )
     },
   }
-  return [...looked, busy]
+  const hasty = {
+    name: 'elections among late messages and restarts: in many short lives no promise above is broken',
+    run: () =>
+      eachSeed(seeds, (seed) => {
+        const [first] = scramble(subject, seed).all
+        if (first !== undefined) throw new Error(`${promises[first[0]]}: ${first[1]}`)
+      }),
+  }
+  return [...looked, hasty, busy]
 }
 
 /** The same promises with the real replica, journal, sessions and store around the engine, and everything going wrong. */
