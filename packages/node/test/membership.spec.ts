@@ -34,11 +34,12 @@ interface Place {
   readonly address: string
 }
 
-const place = async (name: string): Promise<Place> => {
+/** @param ip where it listens; the others reach it on loopback. */
+const place = async (name: string, ip = '127.0.0.1'): Promise<Place> => {
   const data = join(directory, name)
   const { id } = await initNode({ name, data })
-  const listen = `/ip4/127.0.0.1/tcp/${await freePort()}`
-  return { name, id, data, listen, address: `${listen}/p2p/${id}` }
+  const port = await freePort()
+  return { name, id, data, listen: `/ip4/${ip}/tcp/${port}`, address: `/ip4/127.0.0.1/tcp/${port}/p2p/${id}` }
 }
 
 const lines = (places: readonly Place[]) => Object.fromEntries(places.map(({ name, address }) => [name, address]))
@@ -54,8 +55,8 @@ const end = async (node: ConclaveNode): Promise<void> => {
   await node.close()
 }
 
-const founded = async (names: readonly string[]) => {
-  const places = await Promise.all(names.map(place))
+const founded = async (names: readonly string[], ip?: string) => {
+  const places = await Promise.all(names.map((name) => place(name, ip)))
   const members = lines(places)
   const started = await Promise.all(places.map((at) => begin(at, { members })))
   await started[0]?.kv.put('founded', names.join())
@@ -113,9 +114,12 @@ describe('a node that joins', () => {
     for (const one of [node, other]) expect(one.status()).toMatchObject({ role: 'joining', epoch: '0', last: 0 })
   })
 
-  test('answers a leader that it was never told of, after it has asked a member that it was told of', async () => {
-    const { started, places } = await founded(['a', 'b', 'c'])
-    const d = await place('d')
+  test.each([
+    ['on loopback, where it would pass for a client', '127.0.0.1'],
+    ['beyond, where strangers are cut', '0.0.0.0'],
+  ])('answers a leader that it was never told of, after it has asked a member: %s', async (_, ip) => {
+    const { started, places } = await founded(['a', 'b', 'c'], ip)
+    const d = await place('d', ip)
     const follower = started.find((node) => !node.status().leading) as ConclaveNode
     const known = places.filter(({ id }) => id === follower.id)
     const node = await begin(d, { join: true, members: lines(known) })
@@ -266,7 +270,7 @@ test('founders are accepted with another list of members once the members have c
 })
 
 test('lease reads are a choice, and see what was written', async () => {
-  const places = await Promise.all(['a', 'b', 'c'].map(place))
+  const places = await Promise.all(['a', 'b', 'c'].map((name) => place(name)))
   const members = lines(places)
   const all = await Promise.all(places.map((at) => begin(at, { members, leases: true })))
   await using client = await connect({ endpoints: places.map(({ address }) => address) })

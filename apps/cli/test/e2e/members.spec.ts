@@ -115,7 +115,7 @@ const writing = async (client: Client) => {
   }
 }
 
-describe('the members of a cluster of real processes', { timeout: 180_000 }, () => {
+describe('the members of a cluster of real processes', { timeout: 300_000 }, () => {
   test('grow from three to five and shrink back under load, the leader removed, a dead one replaced, leadership moved', () =>
     inDirectory(async (cwd) => {
       await using newcomers = new Newcomers(cwd)
@@ -236,7 +236,7 @@ const oldLine = async (cwd: string, name: string): Promise<string> => {
   return `other=${address}`
 }
 
-test('endpoints of two clusters are told apart', { timeout: 60_000 }, () =>
+test('endpoints of two clusters are told apart', { timeout: 120_000 }, () =>
   inDirectory(async (cwd) => {
     const elsewhere = join(cwd, 'elsewhere')
     await mkdir(elsewhere)
@@ -253,7 +253,7 @@ test('endpoints of two clusters are told apart', { timeout: 60_000 }, () =>
   }),
 )
 
-test('Ctrl-C in an import says what is written', { timeout: 60_000 }, () =>
+test('Ctrl-C in an import says what is written', { timeout: 120_000 }, () =>
   inDirectory(async (cwd) => {
     await json(cwd, ['up', '-d', '-n', '1'])
     const lines = Array.from({ length: 50 }, (_, at) => `{"key":"k${at}","value":"v"}\n`)
