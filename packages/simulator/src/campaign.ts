@@ -67,6 +67,15 @@ const lacks = (
   return missing.length === 0 ? undefined : missing.join(', ')
 }
 
+/** A run in which only nodes of an older version came up offers less than the others: what any run offers is within reach. */
+const either = (a: Supports, b: Supports): Supports => ({
+  reads: a.reads || b.reads,
+  membership: a.membership || b.membership,
+  learners: a.learners || b.learners,
+  transfer: a.transfer || b.transfer,
+  leases: a.leases || b.leases,
+})
+
 /** The sum of runs, in whatever order they ended: the same runs give the same summary. */
 export class Campaign {
   readonly #parts: Parts
@@ -113,7 +122,7 @@ export class Campaign {
       this.#faults[type] = (this.#faults[type] ?? 0) + times
     for (const [mark, times] of result.marks) this.#hits.set(mark, (this.#hits.get(mark) ?? 0) + times)
     this.#digests.push({ seed, digest: result.digest })
-    this.#supports ??= result.supports
+    this.#supports = this.#supports === undefined ? result.supports : either(this.#supports, result.supports)
     if (violation !== undefined) this.#failures.push({ seed, violation })
   }
 
