@@ -1,6 +1,6 @@
 import { assert, type NodeId } from '@conclave/interface'
 import { voteResult, votersOf } from '@conclave/quorum'
-import { type Ballot, compareBallots, higherBallot, mostRound, sameBallot } from './ballot.ts'
+import { type Ballot, compareBallots, higherBallot, mostRound, noBallot, sameBallot } from './ballot.ts'
 import { advance } from './delivery.ts'
 import { type MessageOf, promiseHeadBytes, type Report, reportOverhead } from './messages.ts'
 import { backOff, becomeAcceptor, electionTicks } from './roles/follow.ts'
@@ -49,8 +49,9 @@ export const receiveCanvassReply = (paxos: PaxosState, from: NodeId, reply: Mess
 
 const countCanvass = (paxos: PaxosState, role: CanvassingRole): void => {
   const result = voteResult(paxos.quorums.phase1, (id) => role.votes.get(id))
-  if (result === 'won') prepare(paxos, role.ballot, { transfer: false, tenure: undefined })
-  else if (result === 'lost') becomeAcceptor(paxos, electionTicks(paxos))
+  if (result === 'won' && !paxos.pledge.forbids(paxos.self, noBallot, paxos.now))
+    prepare(paxos, role.ballot, { given: noBallot, tenure: undefined })
+  else if (result !== 'pending') becomeAcceptor(paxos, electionTicks(paxos))
 }
 
 /**
@@ -60,7 +61,7 @@ const countCanvass = (paxos: PaxosState, role: CanvassingRole): void => {
 export const prepare = (
   paxos: PaxosState,
   ballot: Ballot,
-  { transfer, tenure }: { readonly transfer: boolean; readonly tenure: Tenure | undefined },
+  { given, tenure }: { readonly given: Ballot; readonly tenure: Tenure | undefined },
 ): void => {
   paxos.promise(ballot)
   paxos.leader = tenure === undefined ? undefined : paxos.self
@@ -69,7 +70,7 @@ export const prepare = (
     electionIn: electionTicks(paxos),
     ballot,
     from: paxos.decided + 1,
-    transfer,
+    given,
     ownWrite: paxos.out.nextWrite,
     ownPromised: false,
     promises: new Map(),
@@ -93,8 +94,8 @@ const askForPromises = (paxos: PaxosState, role: PreparingRole): void => {
   }
 }
 
-const askForPage = (paxos: PaxosState, { from, transfer }: PreparingRole, id: NodeId, cursor: number): void =>
-  paxos.sendDurable(id, { type: 'prepare', from, cursor, transfer })
+const askForPage = (paxos: PaxosState, { from, given }: PreparingRole, id: NodeId, cursor: number): void =>
+  paxos.sendDurable(id, { type: 'prepare', from, cursor, given })
 
 export const receivePromise = (paxos: PaxosState, from: NodeId, message: MessageOf<'promise'>): void => {
   const { role } = paxos
@@ -181,7 +182,11 @@ export const leaderIsSettled = (paxos: PaxosState): boolean =>
 
 /** Judges a canvass: it changes nothing. Refused too if the candidate lacks slots that this node could not report any more. */
 export const judgeCanvass = (paxos: PaxosState, from: NodeId, { ballot, decided }: MessageOf<'canvass'>): void => {
-  const granted = compareBallots(ballot, paxos.promised) > 0 && decided >= paxos.log.base && !leaderIsSettled(paxos)
+  const granted =
+    compareBallots(ballot, paxos.promised) > 0 &&
+    decided >= paxos.log.base &&
+    !leaderIsSettled(paxos) &&
+    !paxos.pledge.forbids(from, noBallot, paxos.now)
   paxos.sendEarly(from, { type: 'canvassReply', asked: ballot, granted })
 }
 
@@ -192,9 +197,11 @@ export const judgeCanvass = (paxos: PaxosState, from: NodeId, { ballot, decided 
  * @param ballot has passed the gate: nothing higher is promised.
  */
 export const judgePrepare = (paxos: PaxosState, from: NodeId, message: MessageOf<'prepare'>): void => {
-  const { ballot, cursor } = message
+  const { ballot, cursor, given } = message
   const first = compareBallots(ballot, paxos.promised) > 0
-  if (first && leaderIsSettled(paxos) && !message.transfer) return // it will ask again, if this leader is not heard any more
+  const waived = sameBallot(given, paxos.promised)
+  if (first && leaderIsSettled(paxos) && !waived) return // it will ask again, if this leader is not heard any more
+  if (first && paxos.pledge.forbids(from, given, paxos.now)) return
   if (message.from <= paxos.log.base || cursor < message.from) return
   if (first) {
     becomeAcceptor(paxos)

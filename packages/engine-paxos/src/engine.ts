@@ -40,7 +40,7 @@ import { diskChanged, pushTransfer, takeOver, tickTransfer, transfer } from './t
 
 /** One node: acceptor and learner all the time, and a proposer when it has to be. See the package's documentation. */
 export class PaxosEngine implements Engine {
-  readonly supports: Supports = { reads: true, membership: true, learners: true, transfer: true, leases: false }
+  readonly supports: Supports = { reads: true, membership: true, learners: true, transfer: true, leases: true }
   readonly #paxos: PaxosState
 
   constructor(init: EngineInit, sizes?: QuorumSizes) {
@@ -52,7 +52,9 @@ export class PaxosEngine implements Engine {
     this.#paxos.role = { type: 'acceptor', electionIn: electionTicks(this.#paxos) }
   }
 
-  step(input: Input, _now: Monotonic): void {
+  step(input: Input, now: Monotonic): void {
+    this.#paxos.now = now
+    this.#paxos.pledge.at(now)
     take(this.#paxos, input)
     enterNext(this.#paxos)
   }
@@ -133,6 +135,7 @@ const take = (paxos: PaxosState, input: Input): void => {
       if (role.type === 'leader') transfer(paxos, role, input.to)
       return
     case 'persisted':
+      paxos.pledge.persisted(input.write)
       if (role.type === 'preparing' && input.write >= role.ownWrite && !role.ownPromised)
         ownPromisePersisted(paxos, role)
       else if (role.type === 'leader') ownAcceptancesPersisted(paxos, role, input.write)
@@ -162,7 +165,7 @@ const ask = (paxos: PaxosState, input: Input & { type: 'propose' | 'read' | 'rec
   if (tenure === undefined || (role.type !== 'leader' && role.type !== 'preparing'))
     return refuse(input.id, 'not-leader')
   if (input.type === 'propose') propose(paxos, role, tenure, input.id, input.batch)
-  else if (input.type === 'read') read(paxos, tenure, input.id)
+  else if (input.type === 'read') read(paxos, tenure, input.id, input.level)
   else if (role.type === 'leader') reconfigure(paxos, role, input.id, input.change)
   else refuse(input.id, 'in-progress')
 }

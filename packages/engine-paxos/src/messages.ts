@@ -57,8 +57,8 @@ export type Message = Head &
   (
     | /** Would a prepare with `ballot` be promised? Changes nothing. */ { readonly type: 'canvass' }
     | { readonly type: 'canvassReply'; readonly asked: Ballot; readonly granted: boolean }
-    /** Phase 1a, for every slot from `from` on; `cursor` asks for the page of the promise that begins at that slot. With `transfer` the leader itself gave the reign away. */
-    | { readonly type: 'prepare'; readonly from: number; readonly cursor: number; readonly transfer: boolean }
+    /** Phase 1a, for every slot from `from` on; `cursor` asks for the page of the promise that begins at that slot. `given` is the reign that its leader itself gave away to the sender, if it did. */
+    | { readonly type: 'prepare'; readonly from: number; readonly cursor: number; readonly given: Ballot }
     /** Phase 1b: what was accepted from `cursor` on, up to but not including `next`; `next` 0 ends the promise. */
     | { readonly type: 'promise'; readonly cursor: number; readonly next: number; readonly reports: readonly Report[] }
     /** Refuses what was sent in ballot `refused`. */
@@ -72,9 +72,9 @@ export type Message = Head &
         readonly reached: number
         readonly slots: readonly Range[]
       }
-    /** The leader reigns; `round` makes it a quorum round for reads. */
-    | { readonly type: 'heartbeat'; readonly round: number }
-    | { readonly type: 'heartbeatReply'; readonly round: number }
+    /** The leader reigns; `round` makes it a quorum round for reads. With `lease` it asks for a pledge. */
+    | { readonly type: 'heartbeat'; readonly round: number; readonly lease: boolean }
+    | { readonly type: 'heartbeatReply'; readonly round: number; readonly pledged: boolean }
     /** Decided values, whatever ballot or configuration the receiver is in. */
     | { readonly type: 'learn'; readonly slots: readonly Filled[] }
     /** How far the sender has come: the answer to `learn`, and to messages of a configuration that it does not know yet. */
@@ -116,13 +116,7 @@ export const encodeMessage = (message: Message): Chunks => {
           .take(),
       ]
     case 'prepare':
-      return [
-        writer
-          .u53(message.from)
-          .u53(message.cursor)
-          .u8(message.transfer ? 1 : 0)
-          .take(),
-      ]
+      return [writeBallot(writer.u53(message.from).u53(message.cursor), message.given).take()]
     case 'promise':
       return encodeReports(writer.u53(message.cursor).u53(message.next), message.reports)
     case 'nack':
@@ -136,8 +130,19 @@ export const encodeMessage = (message: Message): Chunks => {
       for (const { from, count } of message.slots) writer.u53(from).u32(count)
       return [writer.take()]
     case 'heartbeat':
+      return [
+        writer
+          .u53(message.round)
+          .u8(message.lease ? 1 : 0)
+          .take(),
+      ]
     case 'heartbeatReply':
-      return [writer.u53(message.round).take()]
+      return [
+        writer
+          .u53(message.round)
+          .u8(message.pledged ? 1 : 0)
+          .take(),
+      ]
   }
 }
 
@@ -183,7 +188,7 @@ const decodeBody = (type: number, its: Head, reader: ByteReader): Message => {
     case types.canvassReply:
       return { type: 'canvassReply', ...its, asked: readBallot(reader), granted: flag(reader) }
     case types.prepare:
-      return { type: 'prepare', ...its, from: reader.u53(), cursor: reader.u53(), transfer: flag(reader) }
+      return { type: 'prepare', ...its, from: reader.u53(), cursor: reader.u53(), given: readBallot(reader) }
     case types.promise:
       return decodePromise(its, reader)
     case types.nack:
@@ -193,9 +198,9 @@ const decodeBody = (type: number, its: Head, reader: ByteReader): Message => {
     case types.accepted:
       return { type: 'accepted', ...its, sequence: reader.u32(), reached: reader.u53(), slots: decodeRanges(reader) }
     case types.heartbeat:
-      return { type: 'heartbeat', ...its, round: reader.u53() }
+      return { type: 'heartbeat', ...its, round: reader.u53(), lease: flag(reader) }
     case types.heartbeatReply:
-      return { type: 'heartbeatReply', ...its, round: reader.u53() }
+      return { type: 'heartbeatReply', ...its, round: reader.u53(), pledged: flag(reader) }
     case types.learn:
       return { type: 'learn', ...its, slots: decodeSlots(reader) }
     case types.watermark:

@@ -36,6 +36,8 @@ export interface Progress {
   silentTicks: number
   /** The newest read round that the peer answered. */
   round: number
+  /** The newest round for which it made a pledge. */
+  pledged: number
   /** The watermark that the peer was last told, and the one that it last answered a heartbeat with. */
   told: number
   answered: number
@@ -60,6 +62,7 @@ export const startProgress = (delivered: number, next: number): Progress => ({
   snapshotIn: 0,
   silentTicks: 0,
   round: 0,
+  pledged: 0,
   told: 0,
   answered: 0,
 })

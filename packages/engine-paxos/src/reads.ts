@@ -1,6 +1,7 @@
-import { type NodeId, position, type RequestId } from '@conclave/interface'
+import { type NodeId, position, type ReadLevel, type RequestId } from '@conclave/interface'
 import { committed, voteResult } from '@conclave/quorum'
 import { sameBallot } from './ballot.ts'
+import { leaseHolds, leaseRoundBegins } from './leases.ts'
 import type { MessageOf } from './messages.ts'
 import type { Progress } from './progress.ts'
 import { watchWatermark } from './replication.ts'
@@ -13,7 +14,10 @@ import type { PaxosState } from './state.ts'
  * meets every quorum of phase 1, without which nobody else leads. (Paxos Made Moderately Complex, section 4.4, has a round of its own for reads too.)
  */
 
-export const read = (paxos: PaxosState, tenure: Tenure, id: RequestId): void => {
+export const read = (paxos: PaxosState, tenure: Tenure, id: RequestId, level: ReadLevel): void => {
+  const { role } = paxos
+  if (level === 'lease' && role.type === 'leader' && sameBallot(paxos.reign, role.ballot) && leaseHolds(paxos, role))
+    return paxos.out.settle(id, { type: 'readAt', position: position(paxos.decided) })
   if (tenure.readsWaiting.length < mostReads) tenure.readsWaiting.push(id)
   else paxos.out.settle(id, { type: 'refused', reason: 'overloaded' })
 }
@@ -35,13 +39,15 @@ export const beginReadRound = (paxos: PaxosState, role: LeaderRole): void => {
 
 export const broadcastHeartbeat = (paxos: PaxosState, role: LeaderRole): void => {
   role.heartbeatIn = paxos.timing.heartbeatTicks
+  leaseRoundBegins(paxos, role)
   for (const id of role.progress.keys()) sendHeartbeat(paxos, role, id)
 }
 
 export const sendHeartbeat = (paxos: PaxosState, role: LeaderRole, id: NodeId): void => {
   const progress = role.progress.get(id)
   if (progress === undefined) return
-  paxos.sendEarly(id, { type: 'heartbeat', round: role.round })
+  const lease = paxos.leases && !role.renounced
+  paxos.sendEarly(id, { type: 'heartbeat', round: role.round, lease })
   progress.told = paxos.decided
 }
 
@@ -56,6 +62,7 @@ export const receiveHeartbeatReply = (
   progress.silentTicks = 0
   watchWatermark(progress, reply.decided)
   if (reply.round > role.round) return // nobody can answer what was not asked
+  if (reply.pledged) progress.pledged = Math.max(progress.pledged, reply.round)
   if (reply.round > progress.round) {
     progress.round = reply.round
     settleReads(paxos, role)

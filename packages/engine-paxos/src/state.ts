@@ -7,6 +7,7 @@ import {
   type EngineLimits,
   slot as journalSlot,
   MalformedBytes,
+  type Monotonic,
   type NodeId,
   type Peer,
   position,
@@ -36,6 +37,7 @@ import {
 import { SlotLog } from './log.ts'
 import { type Body, decodeSnapshotHeader, encodeMessage, encodeSnapshotHeader, type Message } from './messages.ts'
 import { Outbox } from './outbox.ts'
+import { Pledge } from './pledge.ts'
 import type { Farewell, Role } from './roles/role.ts'
 import { decodeAccepted, decodeReign, encodeAccepted, type Value, valueKind } from './value.ts'
 
@@ -98,6 +100,11 @@ export class PaxosState {
   farewell: Farewell | undefined
   /** Ticks before a peer that lags behind the memory is helped again by one that does not lead. */
   helpIn = 0
+  /** Whether this node may serve reads under a lease while it leads. */
+  readonly leases: boolean
+  readonly pledge: Pledge
+  /** As of the present step. */
+  now = 0 as Monotonic
 
   #metaDirty = false
   /** From the last snapshot on, ascending. */
@@ -113,6 +120,8 @@ export class PaxosState {
     this.role = role
     const meta = decodeMeta(recovered.meta)
     this.promised = meta.promised
+    this.leases = init.leases === true
+    this.pledge = new Pledge(meta.pledged, init.timing.electionTicks * init.timing.tickMillis)
     this.seen = meta.promised
     this.snapshot = recoveredSnapshot(recovered.snapshot)
     const base = this.snapshot?.position ?? 0
@@ -124,6 +133,8 @@ export class PaxosState {
     this.#points = [{ position: base, reign: this.reign, configuration: this.configuration }]
     for (const { slot, bytes } of recovered.entries) if (slot > base) this.#recover(slot, bytes)
     while (this.decided < meta.decided) {
+      const next = this.decided + 1
+      assert(this.log.get(next) !== undefined, `the journal lacks slot ${next}, which it says is decided`)
       const stop = this.deliver()
       if (stop !== undefined) this.#adopt(stop)
     }
@@ -154,6 +165,12 @@ export class PaxosState {
     this.leader = undefined
     this.reached = this.decided
     this.#metaDirty = true
+  }
+
+  /** Pledges to the leader of the ballot that is promised, see `Pledge`. @returns whether the answer may leave at once. */
+  pledgeTo(leader: NodeId): boolean {
+    if (!this.pledge.made) this.#metaDirty = true
+    return this.pledge.give(leader, this.promised, this.now, this.out.nextWrite)
   }
 
   /** Accepts a value for a slot in the ballot that is promised. */
@@ -324,7 +341,7 @@ export class PaxosState {
   takeMeta(): Uint8Array | undefined {
     if (!this.#metaDirty) return undefined
     this.#metaDirty = false
-    return encodeMeta({ promised: this.promised, decided: this.decided })
+    return encodeMeta({ promised: this.promised, decided: this.decided, pledged: this.pledge.made })
   }
 }
 
@@ -333,21 +350,26 @@ export interface Meta {
   readonly promised: Ballot
   /** A watermark: what is decided may have gone further. */
   readonly decided: number
+  /** Pledges were made to leaders that serve reads under a lease. */
+  readonly pledged: boolean
 }
 
 const metaVersion = 1
 
-/** `version u8 = 1 · promised ballot · decided u53`. */
-export const encodeMeta = ({ promised, decided }: Meta): Uint8Array =>
-  writeBallot(new ByteWriter().u8(metaVersion), promised).u53(decided).take()
+/** `version u8 = 1 · promised ballot · decided u53 · pledged u8`. */
+export const encodeMeta = ({ promised, decided, pledged }: Meta): Uint8Array =>
+  writeBallot(new ByteWriter().u8(metaVersion), promised)
+    .u53(decided)
+    .u8(pledged ? 1 : 0)
+    .take()
 
 export const decodeMeta = (bytes: Uint8Array | undefined): Meta => {
-  if (bytes === undefined) return { promised: noBallot, decided: 0 }
+  if (bytes === undefined) return { promised: noBallot, decided: 0, pledged: false }
   const reader = new ByteReader(bytes)
   const version = reader.u8()
   if (version !== metaVersion)
     throw new MalformedBytes(`the metadata of Paxos is of version ${version}; this build reads version ${metaVersion}`)
-  const meta = { promised: readBallot(reader), decided: reader.u53() }
+  const meta = { promised: readBallot(reader), decided: reader.u53(), pledged: reader.u8() !== 0 }
   reader.end()
   return meta
 }

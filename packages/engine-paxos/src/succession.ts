@@ -1,5 +1,6 @@
 import { position } from '@conclave/interface'
 import { voteResult } from '@conclave/quorum'
+import { noBallot } from './ballot.ts'
 import { isVoter } from './configuration.ts'
 import { prepare } from './election.ts'
 import { help } from './help.ts'
@@ -50,7 +51,7 @@ const succeed = (paxos: PaxosState, role: LeaderRole, next: NonNullable<PaxosSta
   paxos.enterConfiguration(next)
   if (stays) {
     tenure.readsWaiting.push(...reads.map(({ id }) => id))
-    prepare(paxos, role.ballot, { transfer: false, tenure })
+    prepare(paxos, role.ballot, { given: noBallot, tenure })
     return
   }
   endTenure(paxos, tenure, reads)

@@ -1,6 +1,7 @@
 import type { NodeId } from '@conclave/interface'
 import { isVoter } from './configuration.ts'
 import { mayLead, nextBallot, prepare } from './election.ts'
+import { renounceLeases } from './leases.ts'
 import { isHeard } from './reads.ts'
 import type { LeaderRole } from './roles/role.ts'
 import type { PaxosState } from './state.ts'
@@ -22,6 +23,7 @@ export const pushTransfer = (paxos: PaxosState, role: LeaderRole): void => {
   const progress = transfer && role.progress.get(transfer.to)
   if (transfer === undefined || transfer.told || progress === undefined || progress.reached < role.next - 1) return
   transfer.told = true
+  renounceLeases(role)
   paxos.sendEarly(transfer.to, { type: 'handOver' })
 }
 
@@ -32,7 +34,7 @@ export const tickTransfer = (role: LeaderRole): void => {
 /** The leader of the ballot that is promised here asks this node to take over. */
 export const takeOver = (paxos: PaxosState): void => {
   if (paxos.role.type === 'acceptor' && mayLead(paxos))
-    prepare(paxos, nextBallot(paxos), { transfer: true, tenure: undefined })
+    prepare(paxos, nextBallot(paxos), { given: paxos.promised, tenure: undefined })
 }
 
 /** A leader whose disk is full can get nothing chosen by itself, and one whose disk becomes slow makes others wait: somebody else should lead. */

@@ -30,8 +30,8 @@ const messages: [Message, string, string][] = [
     'canvass granted for ballot 6.1',
   ],
   [
-    { type: 'prepare', ...its, from: 8, cursor: 9, transfer: true },
-    `${head('03')}0800000000000000090000000000000001`,
+    { type: 'prepare', ...its, from: 8, cursor: 9, given: b(4, 2) },
+    `${head('03')}08000000000000000900000000000000040000000000000002000000`,
     'prepare 8.. ballot 5.3',
   ],
   [
@@ -59,10 +59,14 @@ const messages: [Message, string, string][] = [
     `${head('07')}060000000800000000000000010000000a0000000000000002000000`,
     'accepted up to 8 ballot 5.3',
   ],
-  [{ type: 'heartbeat', ...its, round: 9 }, `${head('08')}0900000000000000`, 'heartbeat round 9 decided 7 ballot 5.3'],
   [
-    { type: 'heartbeatReply', ...its, round: 9 },
-    `${head('09')}0900000000000000`,
+    { type: 'heartbeat', ...its, round: 9, lease: true },
+    `${head('08')}090000000000000001`,
+    'heartbeat round 9 decided 7 ballot 5.3',
+  ],
+  [
+    { type: 'heartbeatReply', ...its, round: 9, pledged: false },
+    `${head('09')}090000000000000000`,
     'heartbeat reply round 9 decided 7 ballot 5.3',
   ],
   [
@@ -135,10 +139,10 @@ describe('golden bytes', () => {
     expect(decodeConfiguration(bytes)).toEqual(configuration)
   })
 
-  it('the metadata is the promised ballot and a watermark', () => {
-    const bytes = encodeMeta({ promised: b(3, 1), decided: 9 })
-    expect(hex(bytes)).toBe('01' + '030000000000000001000000' + '0900000000000000')
-    expect(decodeMeta(bytes)).toEqual({ promised: b(3, 1), decided: 9 })
+  it('the metadata is the promised ballot, a watermark, and whether pledges were made', () => {
+    const bytes = encodeMeta({ promised: b(3, 1), decided: 9, pledged: true })
+    expect(hex(bytes)).toBe('01' + '030000000000000001000000' + '0900000000000000' + '01')
+    expect(decodeMeta(bytes)).toEqual({ promised: b(3, 1), decided: 9, pledged: true })
   })
 
   it('a snapshot header carries position, reign and configuration', () => {

@@ -6,7 +6,7 @@ export class Invariants {
   readonly truth: string[] = []
   restored = 0
   /** What was served or done, to see that a run is not idle. */
-  readonly done = { changes: 0, promotions: 0, removals: 0, transfers: 0 }
+  readonly done = { leaseReads: 0, changes: 0, promotions: 0, removals: 0, transfers: 0 }
   readonly #epochs: bigint[] = []
   readonly #leaders = new Map<bigint, NodeId>()
   readonly #decidedBatches = new Set<string>()

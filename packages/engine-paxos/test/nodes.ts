@@ -95,12 +95,13 @@ export class Node {
     engineLimits = limits,
     seed = 1,
     sizes?: QuorumSizes,
+    leases = false,
   ) {
     this.id = id
     this.#out = out
     this.disk = disk
     const random = seededRandom(seed)
-    const init = { self: id, founders, recovered: disk.state(), timing, random, limits: engineLimits }
+    const init = { self: id, founders, recovered: disk.state(), timing, random, limits: engineLimits, leases }
     this.engine = new PaxosEngine(init, sizes)
     this.turn()
   }
@@ -162,20 +163,34 @@ export class Nodes {
   readonly founders: Membership
   readonly #limits: EngineLimits
   readonly #sizes: QuorumSizes | undefined
+  readonly #leases: boolean
 
-  constructor(count: number, engineLimits = limits, sizes?: QuorumSizes) {
+  constructor(count: number, engineLimits = limits, sizes?: QuorumSizes, leases = false) {
     const ids = Array.from({ length: count }, (_, i) => nodeId(`n${i + 1}`))
     this.#limits = engineLimits
     this.#sizes = sizes
+    this.#leases = leases
     this.founders = { members: ids.map((id) => ({ id, name: id, addresses: [], role: 'voter' })) }
     for (const [i, id] of ids.entries())
-      this.all.set(id, new Node(id, this.founders, (m) => this.flying.push(m), new Disk(), engineLimits, i + 1, sizes))
+      this.all.set(
+        id,
+        new Node(id, this.founders, (m) => this.flying.push(m), new Disk(), engineLimits, i + 1, sizes, leases),
+      )
   }
 
   /** A node that is to join: it knows who founded the cluster, and is none of them. */
   join(n: number): Node {
     const id = nodeId(`n${n}`)
-    const node = new Node(id, this.founders, (m) => this.flying.push(m), new Disk(), this.#limits, n, this.#sizes)
+    const node = new Node(
+      id,
+      this.founders,
+      (m) => this.flying.push(m),
+      new Disk(),
+      this.#limits,
+      n,
+      this.#sizes,
+      this.#leases,
+    )
     this.all.set(id, node)
     return node
   }
@@ -189,7 +204,16 @@ export class Nodes {
   /** Starts a node anew from what is on its disk. */
   restart(n: number): Node {
     const { id, disk } = this.at(n)
-    const node = new Node(id, this.founders, (m) => this.flying.push(m), disk, this.#limits, n + 100, this.#sizes)
+    const node = new Node(
+      id,
+      this.founders,
+      (m) => this.flying.push(m),
+      disk,
+      this.#limits,
+      n + 100,
+      this.#sizes,
+      this.#leases,
+    )
     this.all.set(id, node)
     return node
   }

@@ -17,9 +17,9 @@ const value = (content: string, origin: Ballot): Value => makeValue(origin, valu
 const show = ({ kind, payload }: Value): string =>
   kind === valueKind.noop ? 'noop' : kind === valueKind.reign ? 'reign' : new TextDecoder().decode(payload)
 const accept = (slots: Filled[]): Body => ({ type: 'accept', sequence: 1, slots })
-const prepare = (from: number, cursor = from): Body => ({ type: 'prepare', from, cursor, transfer: false })
+const prepare = (from: number, cursor = from): Body => ({ type: 'prepare', from, cursor, given: ballotOf(0, 0) })
 const promise = (reports: Report[], next = 0, cursor = 1): Body => ({ type: 'promise', cursor, next, reports })
-const heartbeat: Body = { type: 'heartbeat', round: 0 }
+const heartbeat: Body = { type: 'heartbeat', round: 0, lease: false }
 const told = (said: Flying[], type: Message['type']) => said.map((m) => m.message).filter((m) => m.type === type)
 
 /** n1 of three, in phase 1 with ballot 1.1; nobody has answered. */
@@ -367,6 +367,27 @@ describe('5. phase 2: accept and accepted', () => {
     ])
   })
 
+  it('an acceptance of another ballot counts for nothing', () => {
+    const nodes = new Nodes(3)
+    const leader = nodes.elect(1)
+    nodes.cut = () => true
+    leader.turn(propose(1))
+    const accepted: Body = { type: 'accepted', sequence: 1, reached: 2, slots: [{ from: 2, count: 1 }] }
+    for (const ballot of [ballotOf(0, 1), ballotOf(1, 2)]) give(leader, 'n2', accepted, ballot, { decided: 1 })
+    expect(leader.settled).toEqual([])
+    give(leader, 'n2', accepted, ballotOf(1, 1), { decided: 1 })
+    expect(leader.settled).toHaveLength(1)
+  })
+
+  it('an acceptor answers only for the present ballot: what it accepted in an older one is not reached', () => {
+    const { node, reply } = lone()
+    const slots = [1, 2].map((slot) => ({ slot, value: value(`${slot}`, ballotOf(1, 2)) }))
+    give(node, 'n2', accept(slots), ballotOf(1, 2))
+    expect(reply()).toMatchObject({ type: 'accepted', reached: 2 })
+    give(node, 'n3', accept([]), ballotOf(2, 3))
+    expect(reply()).toMatchObject({ type: 'accepted', ballot: ballotOf(2, 3), reached: 0, slots: [] })
+  })
+
   it('what was accepted in an older ballot is not delivered on the word of a newer leader: it is learned', () => {
     const { node } = lone()
     give(node, 'n2', accept([{ slot: 1, value: value('old', ballotOf(1, 2)) }]), ballotOf(1, 2))
@@ -625,11 +646,11 @@ describe('reads', () => {
     nodes.settle()
     nodes.flying = []
     leader.turn(read(2))
-    give(leader, 'n2', { type: 'heartbeatReply', round: 1 }, ballotOf(1, 1))
+    give(leader, 'n2', { type: 'heartbeatReply', round: 1, pledged: false }, ballotOf(1, 1))
     expect(leader.settled.map((s) => s.id)).toEqual([1])
-    give(leader, 'n2', { type: 'heartbeatReply', round: 9 }, ballotOf(1, 1)) // nobody asked
+    give(leader, 'n2', { type: 'heartbeatReply', round: 9, pledged: false }, ballotOf(1, 1)) // nobody asked
     expect(leader.settled.map((s) => s.id)).toEqual([1])
-    give(leader, 'n2', { type: 'heartbeatReply', round: 2 }, ballotOf(1, 1))
+    give(leader, 'n2', { type: 'heartbeatReply', round: 2, pledged: false }, ballotOf(1, 1))
     expect(leader.settled.map((s) => s.id)).toEqual([1, 2])
   })
 

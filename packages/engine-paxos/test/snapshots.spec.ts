@@ -12,7 +12,7 @@ const n3 = nodeId('n3')
 const text = new TextEncoder()
 const value = (content: string, origin: Ballot): Value => makeValue(origin, valueKind.batch, text.encode(content))
 const accept = (slots: Filled[]): Body => ({ type: 'accept', sequence: 1, slots })
-const prepare = (from: number, cursor = from): Body => ({ type: 'prepare', from, cursor, transfer: false })
+const prepare = (from: number, cursor = from): Body => ({ type: 'prepare', from, cursor, given: ballotOf(0, 0) })
 
 describe('snapshots', () => {
   const captured = (position: number, id = `s${position}`) =>

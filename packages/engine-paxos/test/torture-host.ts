@@ -38,7 +38,11 @@ export interface Transfer {
 }
 
 /** What a world may cheat about, to see that the invariants notice. */
-export type Cheat = 'none' | 'messages leave before their writes are durable' | 'a crash takes the end of the log'
+export type Cheat =
+  | 'none'
+  | 'messages leave before their writes are durable'
+  | 'a crash takes the end of the log'
+  | 'clocks run at very different rates'
 
 export interface HostInit {
   readonly id: NodeId
@@ -46,6 +50,7 @@ export interface HostInit {
   readonly seed: number
   readonly invariants: Invariants
   readonly cheat: Cheat
+  readonly leases: boolean
   /** Its clock. */
   now(): number
 }
@@ -93,11 +98,11 @@ export class Host {
   }
 
   #start(): PaxosEngine {
-    const { founders, seed } = this.#init
+    const { founders, seed, leases } = this.#init
     this.applied = this.disk.snapshot?.position ?? 0
     const random = seededRandom(seed * 1_000 + this.#incarnation++ * 10 + Number(this.id.slice(1)))
     const recovered = this.disk.state()
-    return new PaxosEngine({ self: this.id, founders, recovered, timing, random, limits: tight })
+    return new PaxosEngine({ self: this.id, founders, recovered, timing, random, limits: tight, leases })
   }
 
   crash(): void {
@@ -125,6 +130,8 @@ export class Host {
     const id = this.#nextRequest++ as RequestId
     this.#open.set(id, waiting)
     this.turn(input(id))
+    if (waiting.type === 'read' && waiting.level === 'lease' && this.status.leading && !this.#open.has(id))
+      this.#init.invariants.done.leaseReads++ // at once
   }
 
   propose(batch: string): void {

@@ -17,6 +17,8 @@ export interface WorldInit {
   readonly cheat?: Cheat
   /** Members come and go, if every server knows how. */
   readonly changing?: boolean
+  /** Lease reads are on. */
+  readonly leases?: boolean
 }
 
 /** Servers, what is on its way between them, and a seeded hand that does everything that may happen to them. */
@@ -59,10 +61,11 @@ export class World {
 
   /** Clocks begin anywhere, and any two run at the same rate within a tenth. */
   #host(id: NodeId): Host {
-    const { seed, cheat = 'none' } = this.#init
-    const [start, rate] = [this.#below(1_000), 1 + (this.#random.next() - 0.5) * 0.1]
+    const { seed, cheat = 'none', leases = false } = this.#init
+    const spread = cheat === 'clocks run at very different rates' ? 1.9 : 0.1
+    const [start, rate] = [this.#below(1_000), 1 + (this.#random.next() - 0.5) * spread]
     const now = () => start + this.#time * rate
-    return new Host({ id, founders: this.#founders, seed, invariants: this.invariants, cheat, now })
+    return new Host({ id, founders: this.#founders, seed, invariants: this.invariants, cheat, leases, now })
   }
 
   #below(n: number): number {
@@ -130,9 +133,9 @@ export class World {
   #change(host: Host): MembershipChange {
     const dice = this.#below(10)
     const name = `m${this.#named++}`
-    if (dice < 2) return { type: 'remove', id: host.id }
-    if (dice < 3) return { type: 'promote', id: host.id }
-    if (dice < 5) return { type: 'update', member: { id: host.id, name, addresses: [] } }
+    if (dice < 4) return { type: 'remove', id: host.id }
+    if (dice < 5) return { type: 'promote', id: host.id }
+    if (dice < 6) return { type: 'update', member: { id: host.id, name, addresses: [] } }
     const id = this.#below(3) > 0 ? (this.#strangers.shift() ?? host.id) : host.id
     if (this.host(id) === undefined) this.hosts.push(this.#host(id))
     return { type: 'add', member: { id, name, addresses: [] }, role: dice < 8 ? 'voter' : 'learner' }

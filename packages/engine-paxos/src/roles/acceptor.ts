@@ -50,5 +50,8 @@ const ranges = (slots: readonly number[]): Range[] => {
 export const acceptHeartbeat = (paxos: PaxosState, from: NodeId, message: MessageOf<'heartbeat'>): void => {
   const { number } = paxos.configuration
   learnWatermark(paxos, message.decided)
-  if (paxos.configuration.number === number) paxos.sendEarly(from, { type: 'heartbeatReply', round: message.round })
+  if (paxos.configuration.number !== number) return
+  const reply = { type: 'heartbeatReply', round: message.round, pledged: message.lease } as const
+  if (!message.lease || paxos.pledgeTo(from)) paxos.sendEarly(from, reply)
+  else paxos.sendDurable(from, reply)
 }

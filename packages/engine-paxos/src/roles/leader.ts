@@ -1,4 +1,4 @@
-import { type NodeId, position, type RequestId } from '@conclave/interface'
+import { assert, type NodeId, position, type RequestId } from '@conclave/interface'
 import { sameBallot } from '../ballot.ts'
 import { mostOverhead } from '../messages.ts'
 import { type Progress, startProgress } from '../progress.ts'
@@ -29,6 +29,8 @@ export const becomeLeader = (paxos: PaxosState, preparing: PreparingRole): void 
     stopped: false,
     readRounds: [],
     round: 0,
+    leaseRounds: [],
+    renounced: false,
     heartbeatIn: 0,
     transfer: undefined,
   }
@@ -69,7 +71,8 @@ const startFeeding = (paxos: PaxosState, { promises }: PreparingRole): Map<NodeI
 /** A quorum of the configuration that was asked for has promised in it: whoever left it is not needed any more. */
 const settleChange = (paxos: PaxosState, tenure: Tenure): void => {
   const { change } = tenure
-  if (change === undefined || change.slot > paxos.decided) return
+  if (change === undefined) return
+  assert(change.slot <= paxos.decided, 'a change is settled before its stop-sign is delivered')
   tenure.change = undefined
   if (change.id !== undefined) paxos.out.settle(change.id, { type: 'decided', position: position(change.slot) })
 }

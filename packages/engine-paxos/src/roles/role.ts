@@ -47,8 +47,8 @@ export interface PreparingRole {
   readonly ballot: Ballot
   /** The first slot that was undecided here when it began: one prepare covers it and all that follow. */
   readonly from: number
-  /** The leader itself gave the reign away to this node. */
-  readonly transfer: boolean
+  /** The reign that its leader gave away to this node; `noBallot` if none did. */
+  readonly given: Ballot
   /** Its own promise counts once this write is durable. */
   readonly ownWrite: number
   ownPromised: boolean
@@ -109,6 +109,10 @@ export interface LeaderRole {
   /** Reads that wait for a round, oldest first. */
   readonly readRounds: { readonly round: number; reads: readonly PendingRead[] }[]
   round: number
+  /** When each round began, as long as it may still give a lease. */
+  readonly leaseRounds: { readonly round: number; readonly at: number }[]
+  /** No more leases in this reign: it is being given away. */
+  renounced: boolean
   heartbeatIn: number
   /** The reign is being given to this node: no proposals meanwhile. */
   transfer: { readonly to: NodeId; ticksLeft: number; told: boolean } | undefined
