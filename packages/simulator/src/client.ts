@@ -40,6 +40,8 @@ const keys = ['k1', 'k2', 'k3', 'k4', 'k5']
 /** Part of a client's messages that are lost, each way. */
 const lossOdds = 0.03
 const lanes = 2
+/** Operations that a client begins after the healing, at the most: enough to see that the cluster serves. */
+const afterHealing = 10
 
 /**
  * One client: up to two operations at a time; what is not answered in time is tried again, elsewhere, with the same serials. Its requests and replies
@@ -54,6 +56,7 @@ export class Client {
   readonly #seen = new Map<string, bigint>()
   #serial = 1
   #begun = 0
+  #most: number
   #completed = 0
   #hint: NodeId | undefined
 
@@ -61,13 +64,19 @@ export class Client {
     this.#init = init
     this.#random = init.around.streams('client', init.number)
     this.#session = BigInt(init.number) + 1_000n
+    this.#most = init.around.plan.operationsEach
   }
 
   get completed(): number {
     return this.#completed
   }
   get finished(): boolean {
-    return this.#completed >= this.#init.around.plan.operationsEach
+    return this.#completed >= this.#most
+  }
+
+  /** Everything is well again: it ends what it has begun, and begins a few more. */
+  heal(): void {
+    this.#most = Math.min(this.#most, this.#begun + afterHealing)
   }
 
   start(): void {
@@ -78,7 +87,7 @@ export class Client {
 
   #next(): void {
     const { plan } = this.#init.around
-    if (this.#begun >= plan.operationsEach) return
+    if (this.#begun >= this.#most) return
     this.#begun++
     const finished = (): void => {
       this.#completed++

@@ -146,7 +146,7 @@ class World {
           nodes: this.cluster.nodes,
           history: this.history,
           shared: this.shared,
-          paceMillis: () => (this.#healed ? 5 : (1.6 * plan.chaosMillis) / plan.operationsEach),
+          paceMillis: () => (this.#healed ? 5 : (1.1 * plan.chaosMillis) / plan.operationsEach),
         }),
     )
     this.#watchers = this.#everyone(parts)
@@ -211,6 +211,7 @@ class World {
     this.operator.end()
     const connected = this.nemesis.heal()
     this.#healed = true
+    for (const client of this.clients) client.heal()
     const until = plan.chaosMillis + plan.patienceMillis
     let done = false
     while (!done && !broken() && this.clock.now() < until) {
