@@ -5,14 +5,14 @@ import type { ReplicaLimits } from '@conclave/replica'
 export const timing: Timing = { heartbeatTicks: 2, electionTicks: 8, tickMillis: 10 }
 
 /** Room for the largest block that a client of a world sends, and for a configuration of all its nodes. */
-export const leastMessageBytes = 1_024
+export const leastMessageBytes = 640
 export const mostMessageBytes = 8_192
 
 /** Small, so that short worlds see several snapshots, several segments, and peers that fell behind the tail. */
 export const limitsOf = (messageBytes: number): Partial<ReplicaLimits> => {
-  const entryBytes = Math.min(3_072, messageBytes - 256)
+  const entryBytes = Math.min(3_072, messageBytes - 96)
   return {
-    requestBytes: Math.min(2_048, entryBytes - 64),
+    requestBytes: Math.min(2_048, entryBytes - 32),
     entryBytes,
     messageBytes: mostMessageBytes,
     inflightBytes: 4_096,

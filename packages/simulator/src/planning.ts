@@ -79,7 +79,7 @@ class Scenario {
     const millis = between(this.#random, 60, 250)
     this.add(at, { type: 'isolate', node: this.#node(), millis })
     this.add(at, { type: 'crash', node: 'leader', kind: 'kill', downMillis: this.#random.next() * 4 })
-    this.add(at, { type: 'coup', millis: between(this.#random, 40, 250), kind: this.#kind() })
+    this.add(at, { type: 'coup', afterMillis: 0, millis: between(this.#random, 40, 250), kind: this.#kind() })
   }
 
   /** All elect, and one of them with a slow disk: its requests for votes leave when another has won the same epoch and is cut off by the coup. */
@@ -90,7 +90,7 @@ class Scenario {
     this.add(at, { type: 'disk-stall', node: this.#node(), millis })
     const calm = { drop: 0, duplicate: 0, reorder: 0 }
     this.add(at, { type: 'weather', weather: { ...calm, delay: { least: 3, most: 12 } }, millis })
-    this.add(at, { type: 'coup', millis: between(random, 40, 250), kind: this.#kind() })
+    this.add(at, { type: 'coup', afterMillis: 0, millis: between(random, 40, 250), kind: this.#kind() })
   }
 
   /** A leader that is cut off goes on writing what will be replaced, while the others elect; then it is back, and somebody else is gone. */
@@ -134,13 +134,26 @@ class Scenario {
     })
   }
 
+  /**
+   * Reigns that are cut short: a leader goes on writing alone while another is elected and cut off before it has said a word; the first one comes
+   * back, is elected again, and falls while it is still handing over what it wrote.
+   */
+  #dynasty(at: number): void {
+    const random = this.#random
+    const exile = between(random, 120, 260)
+    this.add(at, { type: 'isolate', node: 'leader', millis: exile })
+    this.add(at, { type: 'coup', afterMillis: 0, millis: between(random, 250, 450), kind: this.#kind() })
+    const afterMillis = random.next() * 40
+    this.add(at + exile, { type: 'coup', afterMillis, millis: between(random, 150, 400), kind: this.#kind() })
+  }
+
   /** Machines are exchanged in haste: several changes one after the other, while the leader and some of the new ones are cut off from the rest. */
-  #upheaval(at: number): void {
+  upheaval(at: number): void {
     const random = this.#random
     const spares = Array.from({ length: this.#spares }, (_, index) => this.#nodes + index + 1)
     for (const spare of spares)
       this.add(at, { type: 'add', node: spare, role: chance(random, 0.6) ? 'voter' : 'learner' })
-    const cut = at + between(random, 20, 200)
+    const cut = at + between(random, 5, 120)
     const side = [...spares.filter(() => chance(random, 0.7)), this.#node()]
     const all = Array.from({ length: this.#nodes + this.#spares }, (_, index) => index + 1)
     const millis = between(random, 150, 400)
@@ -200,10 +213,11 @@ class Scenario {
     else if (dice < 0.74) this.#pause(at)
     else if (dice < 0.78) this.siege(at)
     else if (dice < 0.82) this.rivalry(at, true)
-    else if (dice < 0.87) this.#exile(at)
+    else if (dice < 0.85) this.#exile(at)
+    else if (dice < 0.89) this.#dynasty(at)
     else if (dice < 0.92) this.add(at, { type: 'transfer', to: this.#node() })
     else if (dice < 0.985) this.#members(at)
-    else this.#upheaval(at)
+    else this.upheaval(at)
   }
 }
 
@@ -285,5 +299,6 @@ const plot = (scenario: Scenario, random: Random, chaosMillis: number): void => 
   const opening = random.next()
   if (opening < 0.15) scenario.siege(0)
   else if (opening < 0.5) scenario.rivalry(40, false)
+  else if (opening < 0.6) scenario.upheaval(between(random, 100, 300))
   for (let at = 5 + random.next() * 2 * mean; at < chaosMillis; at += 5 + random.next() * 2 * mean) scenario.strike(at)
 }

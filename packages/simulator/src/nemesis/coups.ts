@@ -31,7 +31,7 @@ export class Coups {
     const coup = this.#armed.shift()
     const elected = leader.id
     // Not within the turn in which the leader is told of.
-    if (coup !== undefined) this.#kit.around.clock.after(0, () => this.#strike(coup, elected))
+    if (coup !== undefined) this.#kit.around.clock.after(coup.afterMillis, () => this.#strike(coup, elected))
   }
 
   #strike(fault: Of<'coup'>, elected: NodeId): void {

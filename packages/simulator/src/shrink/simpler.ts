@@ -94,8 +94,12 @@ const milder = (fault: Fault): Fault[] => {
     case 'disk-stall':
     case 'disk-full':
     case 'disk-fails':
-    case 'coup':
       return shorter(fault.millis).map((millis) => ({ ...fault, millis }))
+    case 'coup':
+      return [
+        ...shorter(fault.millis).map((millis) => ({ ...fault, millis })),
+        ...shorter(fault.afterMillis).map((afterMillis) => ({ ...fault, afterMillis })),
+      ]
     case 'weather':
       return [
         ...shorter(fault.millis).map((millis) => ({ ...fault, millis })),

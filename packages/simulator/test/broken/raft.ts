@@ -144,6 +144,11 @@ export const brokenRafts: readonly Fixture[] = [
         find: '  const next = { ...now, members, outgoing: votersOf(now) }',
         replace: '  const next = { ...now, members }',
       },
+      {
+        file: 'engine-raft/membership.ts',
+        find: '    return ready.has(id) ? { id,',
+        replace: '    return [...ready][0] === id ? { id,',
+      },
     ],
   },
   {
