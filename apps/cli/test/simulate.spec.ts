@@ -99,6 +99,7 @@ describe('a campaign', () => {
     const done = await runCampaign(request, { ...(await control(1)), now: () => (clock += 200) })
     expect(done.summary.runs).toBeGreaterThan(0)
     expect(done.last).toBe(done.summary.runs)
+    expect(done.summary.outOfReach.get('fault: crash')).toBe('no crash')
   })
 
   test('a thread that fails ends it, and no thread is left', async () => {

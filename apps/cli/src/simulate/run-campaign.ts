@@ -25,7 +25,7 @@ export const runCampaign = async (
   { parts, jobs, stream, now, shouldStop }: CampaignControl,
 ): Promise<CampaignRun> => {
   const { first, runs, millis = Number.POSITIVE_INFINITY, options, engine } = request
-  const campaign = new Campaign(parts)
+  const campaign = new Campaign(parts, options)
   const progress = { runs: 0, operations: 0, failures: 0 }
   const started = now()
   const elapsed = (): number => now() - started
