@@ -115,6 +115,8 @@ describe('the checks of a run', () => {
   })
 
   test.each<[string, string, Operation[], WatchedEvent[]?, FinalState?]>([
+    ['a run without operations', 'idle', []],
+    ['a run in which most calls failed', 'idle', good().map((operation) => ({ ...operation, outcome: 'failed' }))],
     [
       'a lost write',
       'acknowledged',
