@@ -84,7 +84,7 @@ export class PaxosEngine implements Engine {
       decided: position(paxos.decided),
       last: position(role.type === 'leader' ? role.next - 1 : paxos.reached),
       snapshot: position(paxos.snapshot?.position ?? 0),
-      membership: configuration.membership,
+      membership: paxos.membership,
       self: configuration.membership.members.find((member) => member.id === paxos.self)?.role ?? 'none',
       malformed: paxos.malformed,
       detail: detail(paxos),

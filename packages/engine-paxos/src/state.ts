@@ -7,6 +7,7 @@ import {
   type EngineLimits,
   slot as journalSlot,
   MalformedBytes,
+  type Membership,
   type Monotonic,
   type NodeId,
   type Peer,
@@ -107,6 +108,8 @@ export class PaxosState {
   now = 0 as Monotonic
 
   #metaDirty = false
+  /** Configurations that are named by stop-signs which are accepted here and not delivered, by slot. */
+  readonly #named = new Map<number, Configuration>()
   /** From the last snapshot on, ascending. */
   #points: Point[]
 
@@ -151,6 +154,7 @@ export class PaxosState {
       `slot ${slot} was accepted in a ballot above the one that was promised`,
     )
     this.log.set(slot, accepted)
+    this.#noteStop(slot, accepted.value)
   }
 
   // ---- the acceptor's durable changes ---------------------------------------------------------------------------------------------------
@@ -178,6 +182,7 @@ export class PaxosState {
     assert(slot > this.decided, `slot ${slot} is decided already (${this.decided})`)
     const accepted = { ballot: this.promised, value }
     this.log.set(slot, accepted)
+    if (this.#noteStop(slot, value)) this.out.peers = this.peers()
     this.out.ops.push({ type: 'put', slot: journalSlot(slot), bytes: encodeAccepted(accepted) })
     if (slot === this.reached + 1) this.extendReached()
   }
@@ -202,6 +207,7 @@ export class PaxosState {
     const slot = this.decided + 1
     const { value } = this.log.at(slot)
     this.decided = slot
+    this.#named.delete(slot)
     this.reached = Math.max(this.reached, slot)
     this.tailBytes += value.size
     const stop = value.kind === valueKind.stop ? decodeConfiguration(value.payload) : undefined
@@ -240,6 +246,7 @@ export class PaxosState {
   }
 
   dropAbove(): void {
+    this.#named.clear()
     if (this.log.dropFrom(this.decided + 1))
       this.out.ops.push({ type: 'truncateFrom', slot: journalSlot(this.decided + 1) })
     this.reached = this.decided
@@ -251,11 +258,25 @@ export class PaxosState {
     this.out.peers = this.peers()
   }
 
-  /** Everyone to hold a link to; whoever was removed is told so by the one that removed it. */
+  /** @returns whether the configurations that are named have changed. */
+  #noteStop(slot: number, { kind, payload }: Value): boolean {
+    if (kind !== valueKind.stop) return this.#named.delete(slot)
+    this.#named.set(slot, decodeConfiguration(payload))
+    return true
+  }
+
+  /** The members of the configuration in use, or of the one that may follow it: a stop-sign is accepted here, and not delivered. */
+  get membership(): Membership {
+    return [...this.#named.values()].at(-1)?.membership ?? this.configuration.membership
+  }
+
+  /** Everyone to hold a link to, also of configurations that are not decided; whoever was removed is told so by the one that removed it. */
   peers(): readonly Peer[] {
-    const current = this.configuration.membership.members
-    const leaving = (this.farewell?.listeners ?? []).filter(({ id }) => !current.some((member) => member.id === id))
-    return [...current, ...leaving].filter(({ id }) => id !== this.self)
+    const named = [...this.#named.values()].flatMap(({ membership }) => membership.members)
+    const all = new Map<NodeId, Peer>()
+    for (const peer of [...this.configuration.membership.members, ...named, ...(this.farewell?.listeners ?? [])])
+      if (peer.id !== this.self && !all.has(peer.id)) all.set(peer.id, peer)
+    return [...all.values()]
   }
 
   get isVoter(): boolean {
@@ -295,6 +316,7 @@ export class PaxosState {
     )
     this.#points = []
     this.log.dropTo(snapshot.position)
+    for (const slot of this.#named.keys()) if (slot <= snapshot.position) this.#named.delete(slot)
     this.decided = snapshot.position
     this.reached = Math.max(this.reached, this.decided)
     this.tailBytes = 0

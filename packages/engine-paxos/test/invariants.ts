@@ -97,11 +97,12 @@ export class Invariants {
     return this.#refused.has(batch)
   }
 
-  restore(id: NodeId, position: number, epoch: bigint, membership: Membership): void {
+  /** @param membership undefined if one that follows is accepted already. */
+  restore(id: NodeId, position: number, epoch: bigint, membership: Membership | undefined): void {
     this.restored++
     check(this.#epochs[position] === epoch, `${id} restores ${position} of epoch ${epoch}, which was never decided`)
     check(
-      JSON.stringify(membership) === JSON.stringify(this.membershipAt(position)),
+      membership === undefined || JSON.stringify(membership) === JSON.stringify(this.membershipAt(position)),
       `${id} restores ${position} with other members: ${JSON.stringify(membership)}`,
     )
   }

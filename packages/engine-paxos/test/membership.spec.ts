@@ -2,7 +2,7 @@
 import { type Decided, type MembershipChange, nodeId, type RequestId } from '@conclave/interface'
 import { describe, expect, it } from 'vitest'
 import { foundingConfiguration, nextConfiguration } from '../src/configuration.ts'
-import { makeReign, makeStop, makeValue, valueKind } from '../src/value.ts'
+import { makeReign, makeStop, makeValue, noop, valueKind } from '../src/value.ts'
 import { ballotOf, batches, give, limits, lone, type Node, Nodes, propose, read } from './nodes.ts'
 
 const n1 = nodeId('n1')
@@ -102,6 +102,28 @@ describe('a stop-sign', () => {
       configuration: 1,
     })
     expect(batches(node)).toEqual(['new'])
+  })
+
+  it('links to those who come are held from the time when it is accepted, and status shows where it leads; another value takes it back', () => {
+    const nodes = new Nodes(3)
+    const leader = nodes.elect(1)
+    nodes.cut = ({ message }) => message.type === 'accepted'
+    leader.turn(change(1, add(4, 'learner')))
+    nodes.settle()
+    const linked = (n: number) =>
+      nodes
+        .at(n)
+        .effects.findLast((e) => e.peers !== undefined)
+        ?.peers?.map(({ id }) => id)
+    for (const n of [1, 2, 3]) {
+      expect(linked(n), `n${n}`).toContain(n4)
+      expect(roles(nodes.at(n)).at(-1)).toBe('n4 learner')
+      expect(nodes.at(n).status.detail.configuration).toBe(0)
+    }
+    expect(roles(nodes.restart(2)).at(-1)).toBe('n4 learner')
+    give(nodes.at(3), 'n2', { type: 'accept', sequence: 1, slots: [{ slot: 2, value: noop }] }, ballotOf(9, 2))
+    expect(linked(3)).not.toContain(n4)
+    expect(roles(nodes.at(3))).toHaveLength(3)
   })
 
   it('a restart between two configurations does not take the slots of both for those of one', () => {

@@ -187,7 +187,8 @@ export class Host {
 
   #restore(position: number, epoch: bigint): void {
     check(position > this.applied, `${this.id} restores ${position} after ${this.applied}`)
-    this.#init.invariants.restore(this.id, position, epoch, this.status.membership)
+    const { membership, detail } = this.status
+    this.#init.invariants.restore(this.id, position, epoch, detail.top === position ? membership : undefined)
     this.applied = position
   }
 
