@@ -1,12 +1,9 @@
 import {
   assert,
-  ByteReader,
-  ByteWriter,
   type Decided,
   type EngineInit,
   type EngineLimits,
   slot as journalSlot,
-  MalformedBytes,
   type Membership,
   type Monotonic,
   type NodeId,
@@ -16,16 +13,7 @@ import {
   type SnapshotId,
   type Timing,
 } from '@conclave/interface'
-import {
-  type Ballot,
-  compareBallots,
-  epochOf,
-  higherBallot,
-  noBallot,
-  readBallot,
-  sameBallot,
-  writeBallot,
-} from './ballot.ts'
+import { type Ballot, compareBallots, epochOf, higherBallot, noBallot, sameBallot } from './ballot.ts'
 import {
   type Configuration,
   decodeConfiguration,
@@ -37,6 +25,7 @@ import {
 } from './configuration.ts'
 import { SlotLog } from './log.ts'
 import { type Body, decodeSnapshotHeader, encodeMessage, encodeSnapshotHeader, type Message } from './messages.ts'
+import { decodeMeta, encodeMeta } from './meta.ts'
 import { Outbox } from './outbox.ts'
 import { Pledge } from './pledge.ts'
 import type { Farewell, Role } from './roles/role.ts'
@@ -365,35 +354,6 @@ export class PaxosState {
     this.#metaDirty = false
     return encodeMeta({ promised: this.promised, decided: this.decided, pledged: this.pledge.made })
   }
-}
-
-/** What the journal's one record holds. */
-export interface Meta {
-  readonly promised: Ballot
-  /** A watermark: what is decided may have gone further. */
-  readonly decided: number
-  /** Pledges were made to leaders that serve reads under a lease. */
-  readonly pledged: boolean
-}
-
-const metaVersion = 1
-
-/** `version u8 = 1 · promised ballot · decided u53 · pledged u8`. */
-export const encodeMeta = ({ promised, decided, pledged }: Meta): Uint8Array =>
-  writeBallot(new ByteWriter().u8(metaVersion), promised)
-    .u53(decided)
-    .u8(pledged ? 1 : 0)
-    .take()
-
-export const decodeMeta = (bytes: Uint8Array | undefined): Meta => {
-  if (bytes === undefined) return { promised: noBallot, decided: 0, pledged: false }
-  const reader = new ByteReader(bytes)
-  const version = reader.u8()
-  if (version !== metaVersion)
-    throw new MalformedBytes(`the metadata of Paxos is of version ${version}; this build reads version ${metaVersion}`)
-  const meta = { promised: readBallot(reader), decided: reader.u53(), pledged: reader.u8() !== 0 }
-  reader.end()
-  return meta
 }
 
 const recoveredSnapshot = (snapshot: EngineInit['recovered']['snapshot']): NamedSnapshot | undefined => {

@@ -1,4 +1,4 @@
-import { position } from '@conclave/interface'
+import { type Peer, position } from '@conclave/interface'
 import { voteResult } from '@conclave/quorum'
 import { noBallot } from './ballot.ts'
 import { isVoter } from './configuration.ts'
@@ -44,10 +44,17 @@ const succeed = (paxos: PaxosState, role: LeaderRole, next: NonNullable<PaxosSta
   const stays = isVoter(next, paxos.self)
   const before = paxos.configuration.membership.members
   const gone = before.filter(({ id }) => id !== paxos.self && !next.membership.members.some((m) => m.id === id))
-  const listeners = stays ? gone : [...gone, ...next.membership.members.filter(({ id }) => id !== paxos.self)]
+  const owed = paxos.farewell === undefined ? [] : untold(paxos.farewell)
+  const staying = stays ? [] : next.membership.members.filter(({ id }) => id !== paxos.self)
   const change = stays ? undefined : tenure.change
   if (!stays) tenure.change = undefined
-  paxos.farewell = { change, slot: paxos.decided, listeners, told: new Map(), ticksLeft: farewellTicks(paxos) }
+  paxos.farewell = {
+    change,
+    slot: paxos.decided,
+    listeners: [...owed, ...gone, ...staying],
+    told: new Map(paxos.farewell?.told),
+    ticksLeft: farewellTicks(paxos),
+  }
   paxos.enterConfiguration(next)
   if (stays) {
     tenure.readsWaiting.push(...reads.map(({ id }) => id))
@@ -66,7 +73,7 @@ export const tickFarewell = (paxos: PaxosState): void => {
   const { farewell } = paxos
   if (farewell === undefined) return
   farewell.ticksLeft--
-  const waiting = farewell.listeners.filter(({ id }) => (farewell.told.get(id) ?? 0) < farewell.slot)
+  const waiting = untold(farewell)
   const over = farewell.ticksLeft <= 0 || waiting.length === 0
   if (over || isKnown(paxos, farewell)) settleChange(paxos, farewell)
   if (over) {
@@ -75,6 +82,9 @@ export const tickFarewell = (paxos: PaxosState): void => {
   } else if (farewell.ticksLeft % paxos.timing.heartbeatTicks === 0)
     for (const { id } of waiting) help(paxos, id, farewell.told.get(id) ?? farewell.slot - 1)
 }
+
+const untold = ({ listeners, told, slot }: Farewell): readonly Peer[] =>
+  listeners.filter(({ id }) => (told.get(id) ?? 0) < slot)
 
 /** Whether enough of the new members know to elect a leader without anybody who left. */
 const isKnown = (paxos: PaxosState, { told, slot }: Farewell): boolean =>

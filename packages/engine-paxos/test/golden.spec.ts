@@ -12,7 +12,7 @@ import {
   encodeSnapshotHeader,
   type Message,
 } from '../src/messages.ts'
-import { decodeMeta, encodeMeta } from '../src/state.ts'
+import { decodeMeta, encodeMeta } from '../src/meta.ts'
 import { decodeAccepted, encodeAccepted, makeReign, makeStop, makeValue, noop, valueKind } from '../src/value.ts'
 
 const b = (round: number, ordinal: number): Ballot => ({ round, ordinal })
