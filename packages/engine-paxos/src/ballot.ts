@@ -1,4 +1,4 @@
-import { type ByteReader, type ByteWriter, type Epoch, epoch, MalformedBytes } from '@conclave/interface'
+import { type ByteReader, ByteWriter, type Epoch, epoch, MalformedBytes } from '@conclave/interface'
 
 /**
  * A ballot (Part-Time Parliament, section 2.2; "proposal number" in Paxos Made Simple): a round and the node that owns it, compared as a pair, so that
@@ -33,6 +33,8 @@ export const ballotBytes = 12
 /** `round u53 · ordinal u32`. */
 export const writeBallot = (writer: ByteWriter, { round, ordinal }: Ballot): ByteWriter =>
   writer.u53(round).u32(ordinal)
+
+export const encodeBallot = (ballot: Ballot): Uint8Array => writeBallot(new ByteWriter(ballotBytes), ballot).take()
 
 /** @throws MalformedBytes if a part is out of its bounds. */
 export const readBallot = (reader: ByteReader): Ballot => {

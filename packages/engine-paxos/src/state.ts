@@ -13,7 +13,7 @@ import {
   type SnapshotId,
   type Timing,
 } from '@conclave/interface'
-import { type Ballot, compareBallots, epochOf, higherBallot, noBallot, sameBallot } from './ballot.ts'
+import { type Ballot, compareBallots, encodeBallot, epochOf, higherBallot, noBallot, sameBallot } from './ballot.ts'
 import {
   type Configuration,
   decodeConfiguration,
@@ -97,6 +97,8 @@ export class PaxosState {
   now = 0 as Monotonic
 
   #metaDirty = false
+  /** `promised` as it stands in the journal before every value. */
+  #promisedBytes: Uint8Array
   /** Configurations that are named by stop-signs which are accepted here and not delivered, by slot. */
   readonly #named = new Map<number, Configuration>()
   /** From the last snapshot on, ascending. */
@@ -112,6 +114,7 @@ export class PaxosState {
     this.role = role
     const meta = decodeMeta(recovered.meta)
     this.promised = meta.promised
+    this.#promisedBytes = encodeBallot(meta.promised)
     this.leases = init.leases === true
     this.pledge = new Pledge(meta.pledged, init.timing.electionTicks * init.timing.tickMillis)
     this.seen = meta.promised
@@ -154,6 +157,7 @@ export class PaxosState {
     assert(order >= 0, 'a promise was about to be taken back')
     if (order === 0) return
     this.promised = ballot
+    this.#promisedBytes = encodeBallot(ballot)
     this.seen = higherBallot(this.seen, ballot)
     this.leader = undefined
     this.reached = this.decided
@@ -172,7 +176,7 @@ export class PaxosState {
     const accepted = { ballot: this.promised, value }
     this.log.set(slot, accepted)
     if (this.#noteStop(slot, value)) this.out.peers = this.peers()
-    this.out.ops.push({ type: 'put', slot: journalSlot(slot), bytes: encodeAccepted(accepted) })
+    this.out.ops.push({ type: 'put', slot: journalSlot(slot), bytes: encodeAccepted(this.#promisedBytes, value) })
     if (slot === this.reached + 1) this.extendReached()
   }
 

@@ -23,10 +23,17 @@ export interface Value {
 /** `origin ballot · kind u8`, then the payload. */
 export const valueHeaderBytes = ballotBytes + 1
 
-export const makeValue = (origin: Ballot, kind: ValueKind, payload: Uint8Array): Value => {
-  const header = writeBallot(new ByteWriter(valueHeaderBytes), origin).u8(kind).take()
-  return { origin, kind, payload, encoded: [header, payload], size: valueHeaderBytes + payload.length }
-}
+/** The header of every value of a kind that is proposed first in `origin`: made once for many. */
+export const encodeValueHeader = (origin: Ballot, kind: ValueKind): Uint8Array =>
+  writeBallot(new ByteWriter(valueHeaderBytes), origin).u8(kind).take()
+
+/** @param header what `encodeValueHeader` gives for these. */
+export const makeValue = (
+  origin: Ballot,
+  kind: ValueKind,
+  payload: Uint8Array,
+  header = encodeValueHeader(origin, kind),
+): Value => ({ origin, kind, payload, encoded: [header, payload], size: valueHeaderBytes + payload.length })
 
 const nothing = new Uint8Array()
 
@@ -79,11 +86,8 @@ export interface Accepted {
   readonly value: Value
 }
 
-/** The journal's bytes of one slot: `ballot`, then the value. */
-export const encodeAccepted = ({ ballot, value }: Accepted): Chunks => [
-  writeBallot(new ByteWriter(ballotBytes), ballot).take(),
-  ...value.encoded,
-]
+/** The journal's bytes of one slot: `ballot`, then the value. @param ballot what `encodeBallot` gives. */
+export const encodeAccepted = (ballot: Uint8Array, value: Value): Chunks => [ballot, ...value.encoded]
 
 /** @throws MalformedBytes. */
 export const decodeAccepted = (bytes: Uint8Array): Accepted => ({

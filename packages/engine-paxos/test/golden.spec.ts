@@ -2,7 +2,7 @@
 import { concatChunks, nodeId } from '@conclave/interface'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Ballot } from '../src/ballot.ts'
+import { type Ballot, encodeBallot } from '../src/ballot.ts'
 import { type Configuration, decodeConfiguration, encodeConfiguration } from '../src/configuration.ts'
 import {
   decodeMessage,
@@ -120,7 +120,7 @@ describe('golden bytes', () => {
   })
 
   it('an accepted value is the ballot and the value, as it travels', () => {
-    const bytes = concatChunks(encodeAccepted({ ballot: b(5, 2), value: apple }))
+    const bytes = concatChunks(encodeAccepted(encodeBallot(b(5, 2)), apple))
     expect(hex(bytes)).toBe(`050000000000000002000000${appleBytes}`)
     expect(decodeAccepted(bytes)).toMatchObject({ ballot: b(5, 2), value: { origin: b(4, 1), kind: valueKind.batch } })
   })

@@ -5,7 +5,7 @@ import { type Progress, startProgress } from '../progress.ts'
 import { broadcastHeartbeat, isHeard, quorumIsHeard, sendHeartbeat } from '../reads.ts'
 import { mostSlotsInFlight, probe, proposeValue } from '../replication.ts'
 import type { PaxosState } from '../state.ts'
-import { makeReign, makeValue, noop, valueHeaderBytes, valueKind } from '../value.ts'
+import { encodeValueHeader, makeReign, makeValue, noop, valueHeaderBytes, valueKind } from '../value.ts'
 import { becomeAcceptor } from './follow.ts'
 import type { LeaderRole, PreparingRole, Tenure } from './role.ts'
 
@@ -50,6 +50,7 @@ export const becomeLeader = (paxos: PaxosState, preparing: PreparingRole): void 
 
 const startTenure = ({ ballot }: PreparingRole): Tenure => ({
   ballot,
+  batchHeader: encodeValueHeader(ballot, valueKind.batch),
   proposals: [],
   held: [],
   undecidedBytes: 0,
@@ -85,7 +86,7 @@ const proposeHeld = (paxos: PaxosState, role: LeaderRole): void => {
 }
 
 const proposeBatch = (paxos: PaxosState, role: LeaderRole, id: RequestId, batch: Uint8Array): void => {
-  const slot = proposeValue(paxos, role, makeValue(role.ballot, valueKind.batch, batch))
+  const slot = proposeValue(paxos, role, makeValue(role.ballot, valueKind.batch, batch, role.tenure.batchHeader))
   role.tenure.proposals.push({ id, slot, size: batch.length })
 }
 

@@ -76,6 +76,8 @@ export interface PendingChange {
 /** What one reign owes to those who asked; it passes through changes of the configuration. */
 export interface Tenure {
   readonly ballot: Ballot
+  /** Stands before every batch. */
+  readonly batchHeader: Uint8Array
   /** Proposals that are not yet delivered, in the order of their slots. */
   readonly proposals: { readonly id: RequestId; readonly slot: number; readonly size: number }[]
   /** Proposals that wait for the next configuration, not yet proposed to anybody. */
