@@ -85,7 +85,7 @@ const actions: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
   'disk-fails': { node: target, millis },
   'disk-corruption': { node, downMillis: millis },
   'disk-lost': { node },
-  coup: { afterMillis: millis, millis, kind },
+  coup: { on: oneOf('election', 'decision'), afterMillis: millis, millis, kind },
   add: { node, role: oneOf('voter', 'learner') },
   remove: { node: target },
   promote: { node },

@@ -59,8 +59,17 @@ export type FaultAction =
   | { readonly type: 'disk-corruption'; readonly node: NodeNumber; readonly downMillis: number }
   /** The disk is gone for good. The node never comes back under its id. */
   | { readonly type: 'disk-lost'; readonly node: NodeNumber }
-  /** Armed at its time; so long after the next election the leader is cut off, and who elected it restarts at once. */
-  | { readonly type: 'coup'; readonly afterMillis: number; readonly millis: number; readonly kind: 'power' | 'kill' }
+  /**
+   * Armed at its time; so long after the next election, or after the first decision of who is elected next, the leader is cut off, and who elected it
+   * restarts at once.
+   */
+  | {
+      readonly type: 'coup'
+      readonly on: 'election' | 'decision'
+      readonly afterMillis: number
+      readonly millis: number
+      readonly kind: 'power' | 'kill'
+    }
   | { readonly type: 'add'; readonly node: NodeNumber; readonly role: 'voter' | 'learner' }
   | { readonly type: 'remove'; readonly node: NodeNumber | 'leader' }
   | { readonly type: 'promote'; readonly node: NodeNumber }

@@ -79,7 +79,13 @@ class Scenario {
     const millis = between(this.#random, 60, 250)
     this.add(at, { type: 'isolate', node: this.#node(), millis })
     this.add(at, { type: 'crash', node: 'leader', kind: 'kill', downMillis: this.#random.next() * 4 })
-    this.add(at, { type: 'coup', afterMillis: 0, millis: between(this.#random, 40, 250), kind: this.#kind() })
+    this.add(at, {
+      type: 'coup',
+      on: 'election',
+      afterMillis: 0,
+      millis: between(this.#random, 40, 250),
+      kind: this.#kind(),
+    })
   }
 
   /** All elect, and one of them with a slow disk: its requests for votes leave when another has won the same epoch and is cut off by the coup. */
@@ -90,7 +96,7 @@ class Scenario {
     this.add(at, { type: 'disk-stall', node: this.#node(), millis })
     const calm = { drop: 0, duplicate: 0, reorder: 0 }
     this.add(at, { type: 'weather', weather: { ...calm, delay: { least: 3, most: 12 } }, millis })
-    this.add(at, { type: 'coup', afterMillis: 0, millis: between(random, 40, 250), kind: this.#kind() })
+    this.add(at, { type: 'coup', on: 'election', afterMillis: 0, millis: between(random, 40, 250), kind: this.#kind() })
   }
 
   /** A leader that is cut off goes on writing what will be replaced, while the others elect; then it is back, and somebody else is gone. */
@@ -98,6 +104,8 @@ class Scenario {
     const random = this.#random
     const millis = between(random, 120, 350)
     this.add(at, { type: 'isolate', node: 'leader', millis })
+    if (chance(random, 0.4))
+      this.add(at, { type: 'disk-stall', node: 'leader', millis: millis + between(random, 10, 80) })
     const after = at + millis + random.next() * 40
     this.add(after, { type: 'crash', node: 'leader', kind: this.#kind(), downMillis: random.next() * 150 })
     if (chance(random, 0.5)) this.add(after, { type: 'reset', a: this.#node(), b: this.#other(1) })
@@ -138,13 +146,21 @@ class Scenario {
    * Reigns that are cut short: a leader goes on writing alone while another is elected and cut off before it has said a word; the first one comes
    * back, is elected again, and falls while it is still handing over what it wrote.
    */
-  #dynasty(at: number): void {
+  dynasty(at: number): void {
     const random = this.#random
     const exile = between(random, 120, 260)
     this.add(at, { type: 'isolate', node: 'leader', millis: exile })
-    this.add(at, { type: 'coup', afterMillis: 0, millis: between(random, 250, 450), kind: this.#kind() })
-    const afterMillis = random.next() * 40
-    this.add(at + exile, { type: 'coup', afterMillis, millis: between(random, 150, 400), kind: this.#kind() })
+    this.add(at, {
+      type: 'coup',
+      on: 'election',
+      afterMillis: 0,
+      millis: between(random, 250, 450),
+      kind: this.#kind(),
+    })
+    const [on, afterMillis] = chance(random, 0.6)
+      ? (['decision', 0] as const)
+      : (['election', random.next() * 40] as const)
+    this.add(at + exile, { type: 'coup', on, afterMillis, millis: between(random, 150, 400), kind: this.#kind() })
   }
 
   /** Machines are exchanged in haste: several changes one after the other, while the leader and some of the new ones are cut off from the rest. */
@@ -214,7 +230,7 @@ class Scenario {
     else if (dice < 0.78) this.siege(at)
     else if (dice < 0.82) this.rivalry(at, true)
     else if (dice < 0.85) this.#exile(at)
-    else if (dice < 0.89) this.#dynasty(at)
+    else if (dice < 0.89) this.dynasty(at)
     else if (dice < 0.92) this.add(at, { type: 'transfer', to: this.#node() })
     else if (dice < 0.985) this.#members(at)
     else this.upheaval(at)
@@ -283,7 +299,7 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
     clients: options.clients ?? 3,
     operationsEach: options.operationsEach ?? Math.max(1, Math.round(chaosMillis / 80)),
     leases,
-    messageBytes: chance(streams('messages'), 0.5) ? mostMessageBytes : leastMessageBytes,
+    messageBytes: chance(streams('messages'), 0.3) ? mostMessageBytes : leastMessageBytes,
     weather: weatherOf(streams('weather')),
     traits,
     faults: scenario.faults.filter(({ at }) => at < chaosMillis).sort((a, b) => a.at - b.at || a.id - b.id),
@@ -293,12 +309,22 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
   }
 }
 
-/** Some runs are stormy, some are calm enough that much gets done between two faults. */
+/** How long an opening that needs several elections is left alone. */
+const actMillis = 900
+
+/** Some runs are stormy, some are calm enough that much gets done between two faults. Some open with a scene of their own. */
 const plot = (scenario: Scenario, random: Random, chaosMillis: number): void => {
   const mean = pick(random, [40, 60, 100, 200]) ?? 60
   const opening = random.next()
-  if (opening < 0.15) scenario.siege(0)
-  else if (opening < 0.5) scenario.rivalry(40, false)
-  else if (opening < 0.6) scenario.upheaval(between(random, 100, 300))
-  for (let at = 5 + random.next() * 2 * mean; at < chaosMillis; at += 5 + random.next() * 2 * mean) scenario.strike(at)
+  let from = 0
+  if (opening < 0.1) scenario.siege(0)
+  else if (opening < 0.35) scenario.rivalry(40, false)
+  else if (opening < 0.65) {
+    const begin = between(random, 150, 350)
+    if (opening < 0.55) scenario.dynasty(begin)
+    else scenario.upheaval(begin)
+    from = begin + actMillis
+  }
+  for (let at = from + 5 + random.next() * 2 * mean; at < chaosMillis; at += 5 + random.next() * 2 * mean)
+    scenario.strike(at)
 }

@@ -243,7 +243,9 @@ describe('disks', () => {
 
 describe('elections and members', () => {
   test('a coup: who is elected next is cut off at once, and who elected it restarts', async () => {
-    const { events, result } = await traceOf(planWith({ type: 'coup', afterMillis: 0, millis: 200, kind: 'power', at: 0 }))
+    const { events, result } = await traceOf(
+      planWith({ type: 'coup', on: 'election', afterMillis: 0, millis: 200, kind: 'power', at: 0 }),
+    )
     const elected = ofType(events, 'fault').find(({ fault }) => fault === 'coup')?.nodes[0]
     const crashed = ofType(events, 'crashed').map(({ node }) => node)
     expect(crashed).toHaveLength(2)

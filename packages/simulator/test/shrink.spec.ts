@@ -49,7 +49,7 @@ const crowd: Fault[] = [
   fault(8, { type: 'add', node: 6, role: 'learner' }),
   fault(9, { type: 'transfer', to: 4 }),
   fault(10, { type: 'disk-lost', node: 3 }),
-  fault(11, { type: 'coup', afterMillis: 0, millis: 500, kind: 'kill' }),
+  fault(11, { type: 'coup', on: 'election', afterMillis: 0, millis: 500, kind: 'kill' }),
 ]
 
 test('everything that the failure does not need is left out', async () => {

@@ -7,13 +7,15 @@ import type { Of, Toolkit } from './toolkit.ts'
 const downMillis = 4
 
 /**
- * Whoever is elected next is cut off, and who elected it restarts at once: a forgotten vote would now elect a second leader in the same epoch. One
- * coup for each election, in the order in which they were armed.
+ * Whoever is elected next is cut off, at once or when it first decides something, and who elected it restarts: a forgotten vote would now elect a
+ * second leader in the same epoch, and what was decided too early is undone. One coup for each election, in the order in which they were armed.
  */
 export class Coups {
   readonly #kit: Toolkit
   readonly #armed: Of<'coup'>[] = []
   readonly #elected = new Set<bigint>()
+  /** Those that wait for the first decision of a reign. */
+  readonly #waiting = new Map<bigint, Of<'coup'>>()
 
   constructor(kit: Toolkit) {
     this.#kit = kit
@@ -25,13 +27,25 @@ export class Coups {
 
   see(seen: Observation): void {
     if (seen.type !== 'drained' || this.#kit.healed) return
-    const { leader } = seen.effects
-    if (leader?.id === undefined || this.#elected.has(leader.epoch)) return
-    this.#elected.add(leader.epoch)
+    const { effects, status, node } = seen
+    if (effects.leader?.id !== undefined) this.#chosen(effects.leader.epoch, effects.leader.id)
+    if (!status.leading || effects.decide.length === 0) return
+    const coup = this.#waiting.get(status.epoch)
+    this.#waiting.delete(status.epoch)
+    if (coup !== undefined) this.#soon(coup, node)
+  }
+
+  #chosen(epoch: bigint, leader: NodeId): void {
+    if (this.#elected.has(epoch)) return
+    this.#elected.add(epoch)
     const coup = this.#armed.shift()
-    const elected = leader.id
-    // Not within the turn in which the leader is told of.
-    if (coup !== undefined) this.#kit.around.clock.after(coup.afterMillis, () => this.#strike(coup, elected))
+    if (coup?.on === 'decision') this.#waiting.set(epoch, coup)
+    else if (coup !== undefined) this.#soon(coup, leader)
+  }
+
+  /** Not within the turn in which it is told of. */
+  #soon(coup: Of<'coup'>, leader: NodeId): void {
+    this.#kit.around.clock.after(coup.afterMillis, () => this.#strike(coup, leader))
   }
 
   #strike(fault: Of<'coup'>, elected: NodeId): void {
