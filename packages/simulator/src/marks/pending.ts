@@ -1,7 +1,7 @@
 import type { NodeId } from '@conclave/interface'
 import type { Observation } from '../observation.ts'
 
-/** Slots that each node has written and does not know to be durable. */
+/** Slots that each engine has written and was not yet told to be durable. */
 export class PendingSlots {
   readonly #nodes = new Map<NodeId, Map<number, number>>()
 
@@ -20,9 +20,9 @@ export class PendingSlots {
         if (op.type === 'put') slots.set(op.slot, write.id)
         else if (op.type === 'truncateFrom') for (const slot of slots.keys()) if (slot >= op.slot) slots.delete(slot)
       }
-    } else if (seen.type === 'durable') {
+    } else if (seen.type === 'stepped' && seen.input.type === 'persisted') {
       const slots = this.#nodes.get(seen.node)
-      if (slots !== undefined) for (const [slot, write] of slots) if (write <= seen.write) slots.delete(slot)
+      if (slots !== undefined) for (const [slot, write] of slots) if (write <= seen.input.write) slots.delete(slot)
     }
   }
 }
