@@ -1,6 +1,8 @@
 import {
   concatChunks,
   type Effects,
+  type Engine,
+  type EngineFactory,
   type EngineLimits,
   type Input,
   type JournalOp,
@@ -15,7 +17,6 @@ import {
   type SnapshotId,
   seededRandom,
 } from '@conclave/interface'
-import { PaxosEngine } from '../src/engine.ts'
 import { check, type Invariants } from './invariants.ts'
 import { Disk, timing } from './nodes.ts'
 
@@ -51,6 +52,7 @@ export interface HostInit {
   readonly invariants: Invariants
   readonly cheat: Cheat
   readonly leases: boolean
+  readonly factory: EngineFactory
   /** Its clock. */
   now(): number
 }
@@ -75,7 +77,7 @@ export class Host {
   applied = 0
   /** It holds links to these. */
   links = new Set<NodeId>()
-  #engine: PaxosEngine
+  #engine: Engine
   #waiting: { after: number; send: Send }[] = []
   #written = 0
   #open = new Map<number, Waiting>()
@@ -97,12 +99,12 @@ export class Host {
     return this.#init.invariants.membership.members.some(({ id }) => id === this.id)
   }
 
-  #start(): PaxosEngine {
-    const { founders, seed, leases } = this.#init
+  #start(): Engine {
+    const { founders, seed, leases, factory } = this.#init
     this.applied = this.disk.snapshot?.position ?? 0
     const random = seededRandom(seed * 1_000 + this.#incarnation++ * 10 + Number(this.id.slice(1)))
     const recovered = this.disk.state()
-    return new PaxosEngine({ self: this.id, founders, recovered, timing, random, limits: tight, leases })
+    return factory.create({ self: this.id, founders, recovered, timing, random, limits: tight, leases })
   }
 
   crash(): void {

@@ -1,4 +1,5 @@
 import {
+  type EngineFactory,
   type Membership,
   type MembershipChange,
   type NodeId,
@@ -8,6 +9,7 @@ import {
   type SnapshotId,
   seededRandom,
 } from '@conclave/interface'
+import { paxos } from '../src/index.ts'
 import { check, Invariants } from './invariants.ts'
 import { type Cheat, Host, type Packet, type Transfer } from './torture-host.ts'
 
@@ -19,6 +21,8 @@ export interface WorldInit {
   readonly changing?: boolean
   /** Lease reads are on. */
   readonly leases?: boolean
+  /** Default: the real one. */
+  readonly factory?: EngineFactory
 }
 
 /** Servers, what is on its way between them, and a seeded hand that does everything that may happen to them. */
@@ -61,11 +65,11 @@ export class World {
 
   /** Clocks begin anywhere, and any two run at the same rate within a tenth. */
   #host(id: NodeId): Host {
-    const { seed, cheat = 'none', leases = false } = this.#init
+    const { seed, cheat = 'none', leases = false, factory = paxos } = this.#init
     const spread = cheat === 'clocks run at very different rates' ? 1.9 : 0.1
     const [start, rate] = [this.#below(1_000), 1 + (this.#random.next() - 0.5) * spread]
     const now = () => start + this.#time * rate
-    return new Host({ id, founders: this.#founders, seed, invariants: this.invariants, cheat, leases, now })
+    return new Host({ id, founders: this.#founders, seed, invariants: this.invariants, cheat, leases, factory, now })
   }
 
   #below(n: number): number {
