@@ -22,6 +22,7 @@ import {
   type QuorumSizes,
   type Quorums,
   quorumsOf,
+  votersOfConfiguration,
 } from './configuration.ts'
 import { SlotLog } from './log.ts'
 import { type Body, decodeSnapshotHeader, encodeMessage, encodeSnapshotHeader, type Message } from './messages.ts'
@@ -258,9 +259,16 @@ export class PaxosState {
     return true
   }
 
-  /** The members of the configuration in use, or of the one that may follow it: a stop-sign is accepted here, and not delivered. */
+  /**
+   * For people: the members of the configuration in use, or, while a stop-sign is accepted here and not delivered, of the one that it names. Then the voters of
+   * both are needed, the present ones (`outgoing`) to decide the stop-sign and the next ones to go on.
+   */
   get membership(): Membership {
-    return [...this.#named.values()].at(-1)?.membership ?? this.configuration.membership
+    const named = [...this.#named.values()].at(-1)
+    if (named === undefined) return this.configuration.membership
+    const [outgoing, next] = [votersOfConfiguration(this.configuration), votersOfConfiguration(named)]
+    const same = outgoing.length === next.length && outgoing.every((id) => next.includes(id))
+    return same ? named.membership : { ...named.membership, outgoing }
   }
 
   /** Everyone to hold a link to, also of configurations that are not decided; whoever was removed is told so by the one that removed it. */

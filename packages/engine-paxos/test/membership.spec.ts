@@ -126,6 +126,21 @@ describe('a stop-sign', () => {
     expect(roles(nodes.at(3))).toHaveLength(3)
   })
 
+  it('while it is not decided, status says whose votes are needed: those who decide it and those who go on', () => {
+    const nodes = new Nodes(3)
+    const leader = nodes.elect(1)
+    nodes.cut = ({ message }) => message.type === 'accepted'
+    leader.turn(change(1, remove(3)))
+    nodes.settle()
+    for (const n of [1, 2, 3]) {
+      expect(nodes.at(n).status.membership).toMatchObject({ outgoing: [n1, n2, n3], removed: [n3] })
+      expect(roles(nodes.at(n))).toEqual(['n1 voter', 'n2 voter'])
+    }
+    nodes.heal()
+    nodes.rounds(15)
+    expect(leader.status.membership.outgoing).toBeUndefined()
+  })
+
   it('a restart between two configurations does not take the slots of both for those of one', () => {
     const nodes = new Nodes(3)
     const leader = nodes.elect(1)
