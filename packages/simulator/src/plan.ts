@@ -72,6 +72,7 @@ export type FaultAction =
     }
   | { readonly type: 'add'; readonly node: NodeNumber; readonly role: 'voter' | 'learner' }
   | { readonly type: 'remove'; readonly node: NodeNumber | 'leader' }
+  /** Of this learner, or of another if it is none. */
   | { readonly type: 'promote'; readonly node: NodeNumber }
   | { readonly type: 'transfer'; readonly to: NodeNumber }
 

@@ -1,4 +1,4 @@
-// Prints the digest of the small campaign of campaign.spec.ts.
+// Prints the digest of the small campaign of raft.spec.ts.
 import { campaign } from '@conclave/simulator'
 import { raftParts } from './parts.ts'
 

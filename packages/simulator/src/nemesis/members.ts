@@ -1,3 +1,5 @@
+import type { SimulatedNode } from '../node.ts'
+import { idOf } from '../surroundings.ts'
 import type { Of, Toolkit } from './toolkit.ts'
 
 export const transfer = (kit: Toolkit, fault: Of<'transfer'>): void => {
@@ -9,10 +11,17 @@ export const transfer = (kit: Toolkit, fault: Of<'transfer'>): void => {
   leader.serving?.transfer(to.id)
 }
 
+/** The one that is named, or another: learners are rare. */
+const learner = ({ cluster }: Toolkit, { node }: Of<'promote'>): SimulatedNode | undefined => {
+  const learners = cluster.membership.members.filter(({ role, promote }) => role === 'learner' && promote === undefined)
+  const found = learners.find(({ id }) => id === idOf(node)) ?? learners[0]
+  return found && cluster.byId(found.id)
+}
+
 /** What an operator does; what makes no sense by now is left. */
 export const changeMembers = (kit: Toolkit, fault: Of<'add' | 'remove' | 'promote'>): void => {
   const { cluster, operator } = kit
-  const node = kit.target(fault.node)
+  const node = fault.type === 'promote' ? learner(kit, fault) : kit.target(fault.node)
   if (!kit.changesMembers || node === undefined) return
   const role = cluster.membership.members.find(({ id }) => id === node.id)?.role
   if (fault.type === 'add') {
