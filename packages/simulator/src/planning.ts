@@ -135,11 +135,10 @@ class Scenario {
   #pause(at: number): void {
     const random = this.#random
     const node = chance(random, 0.7) ? 'leader' : this.#node()
-    this.add(at, {
-      type: 'pause',
-      node,
-      millis: chance(random, 0.5) ? between(random, 20, 300) : between(random, 150, 400),
-    })
+    const millis = chance(random, 0.5) ? between(random, 20, 300) : between(random, 150, 400)
+    // Its clients still reach it when it goes on, but not those who could tell it what has happened.
+    if (chance(random, 0.4)) this.add(at, { type: 'isolate', node, millis: millis + between(random, 20, 150) })
+    this.add(at, { type: 'pause', node, millis })
   }
 
   /**
@@ -154,7 +153,7 @@ class Scenario {
       type: 'coup',
       on: 'election',
       afterMillis: 0,
-      millis: between(random, 250, 450),
+      millis: between(random, 300, 650),
       kind: this.#kind(),
     })
     const [on, afterMillis] = chance(random, 0.6)
@@ -182,6 +181,21 @@ class Scenario {
       kind: this.#kind(),
       downMillis: random.next() * 100,
     })
+  }
+
+  /**
+   * What a leader wrote while it was cut off is replaced before its slow disk has it; then who replaced it falls, and the disk is slow again. A node that
+   * takes the old writes for the new ones would count what it does not have.
+   */
+  relapse(at: number): void {
+    const random = this.#random
+    const exile = between(random, 100, 200)
+    this.add(at, { type: 'isolate', node: 'leader', millis: exile })
+    this.add(at, { type: 'disk-stall', node: 'leader', millis: exile + between(random, 5, 60) })
+    const fall = at + exile + between(random, 5, 60)
+    this.add(fall, { type: 'crash', node: 'leader', kind: this.#kind(), downMillis: between(random, 100, 300) })
+    for (let stall = fall + between(random, 60, 140); stall < fall + 400; stall += between(random, 60, 140))
+      this.add(stall, { type: 'disk-stall', node: 'leader', millis: between(random, 20, 60) })
   }
 
   #network(at: number): void {
@@ -233,7 +247,8 @@ class Scenario {
     else if (dice < 0.89) this.dynasty(at)
     else if (dice < 0.92) this.add(at, { type: 'transfer', to: this.#node() })
     else if (dice < 0.985) this.#members(at)
-    else this.upheaval(at)
+    else if (dice < 0.99) this.upheaval(at)
+    else this.relapse(at)
   }
 }
 
@@ -317,12 +332,13 @@ const plot = (scenario: Scenario, random: Random, chaosMillis: number): void => 
   const mean = pick(random, [40, 60, 100, 200]) ?? 60
   const opening = random.next()
   let from = 0
-  if (opening < 0.1) scenario.siege(0)
-  else if (opening < 0.35) scenario.rivalry(40, false)
-  else if (opening < 0.65) {
-    const begin = between(random, 150, 350)
+  const begin = between(random, 150, 350)
+  if (opening < 0.08) scenario.siege(0)
+  else if (opening < 0.25) scenario.rivalry(40, false)
+  else if (opening < 0.75) {
     if (opening < 0.55) scenario.dynasty(begin)
-    else scenario.upheaval(begin)
+    else if (opening < 0.65) scenario.upheaval(begin)
+    else scenario.relapse(begin)
     from = begin + actMillis
   }
   for (let at = from + 5 + random.next() * 2 * mean; at < chaosMillis; at += 5 + random.next() * 2 * mean)

@@ -1,12 +1,14 @@
+import { readFileSync } from 'node:fs'
 import { type Plan, planOf, type RunResult, run } from '@conclave/simulator'
 import { describe, expect, test } from 'vitest'
 import { raftParts } from '../parts.ts'
 import { aroundTheEngine } from './around.ts'
+import { drawn, figure8, page, picture, told } from './figure-8.ts'
 import { brokenParts, type Fixture } from './fixture.ts'
 import { brokenRafts } from './raft.ts'
 
 /** A campaign of this many runs must catch every mistake, wherever it begins. */
-const mostRuns = 600
+const mostRuns = 1_500
 const bases = [1, 100_001, 200_001]
 
 const planFor = (fixture: Fixture, seed: number): Plan => planOf(seed, fixture.leases ? { leases: true } : {})
@@ -36,4 +38,11 @@ describe('one mistake in the real source, under the faults of every campaign', (
         const sound = await run(planFor(fixture, seed), raftParts)
         expect(sound.violation).toBeUndefined()
       })
+})
+
+test('the run that docs/testing.md tells and draws is the run of its plan', async () => {
+  const result = await figure8()
+  expect(result.violation?.invariant).toBe('leader completeness')
+  expect(readFileSync(page, 'utf8')).toContain(told(result))
+  expect(readFileSync(picture, 'utf8')).toBe(drawn(result))
 })

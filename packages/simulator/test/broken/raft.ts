@@ -127,7 +127,7 @@ export const brokenRafts: readonly Fixture[] = [
   },
   {
     name: 'a membership change before a commit in the term',
-    rule: `one voter at a time needs an entry of the term committed first (Ongaro's note of 2015 on ${D}, section 4.1)`,
+    rule: `without joint consensus, voters change one at a time, after a commit in the term (${D}, section 4.1, and Ongaro's note of 2015)`,
     edits: [
       {
         file: 'engine-raft/membership.ts',
@@ -143,11 +143,6 @@ export const brokenRafts: readonly Fixture[] = [
         file: 'engine-raft/membership.ts',
         find: '  const next = { ...now, members, outgoing: votersOf(now) }',
         replace: '  const next = { ...now, members }',
-      },
-      {
-        file: 'engine-raft/membership.ts',
-        find: '    return ready.has(id) ? { id,',
-        replace: '    return [...ready][0] === id ? { id,',
       },
     ],
   },
