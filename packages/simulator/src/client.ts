@@ -290,6 +290,7 @@ export class Client {
         if (answer === undefined) return again()
         if (!read.open) return
         read.open = false
+        this.#hint = node.id
         const { revision, entry } = answer
         done(entry === undefined ? null : decoder.decode(entry.value), entry?.modRevision ?? 0n, revision)
       })

@@ -166,10 +166,13 @@ class Scenario {
   upheaval(at: number): void {
     const random = this.#random
     const spares = Array.from({ length: this.#spares }, (_, index) => this.#nodes + index + 1)
+    const leads = this.#node()
+    this.add(at, { type: 'transfer', to: leads })
+    const begin = at + 60
     for (const spare of spares)
-      this.add(at, { type: 'add', node: spare, role: chance(random, 0.6) ? 'voter' : 'learner' })
-    const cut = at + between(random, 5, 120)
-    const side = [...spares.filter(() => chance(random, 0.7)), this.#node()]
+      this.add(begin, { type: 'add', node: spare, role: chance(random, 0.7) ? 'voter' : 'learner' })
+    const cut = begin + between(random, 5, 90)
+    const side = [...spares.filter(() => chance(random, 0.85)), leads]
     const all = Array.from({ length: this.#nodes + this.#spares }, (_, index) => index + 1)
     const millis = between(random, 150, 400)
     this.add(cut, { type: 'partition', groups: [side, all.filter((node) => !side.includes(node))], millis })
@@ -189,13 +192,21 @@ class Scenario {
    */
   relapse(at: number): void {
     const random = this.#random
-    const exile = between(random, 100, 200)
+    const exile = between(random, 90, 160)
     this.add(at, { type: 'isolate', node: 'leader', millis: exile })
-    this.add(at, { type: 'disk-stall', node: 'leader', millis: exile + between(random, 5, 60) })
-    const fall = at + exile + between(random, 5, 60)
+    this.add(at, { type: 'disk-stall', node: 'leader', millis: exile + between(random, 3, 40) })
+    const fall = at + exile + between(random, 2, 40)
     this.add(fall, { type: 'crash', node: 'leader', kind: this.#kind(), downMillis: between(random, 100, 300) })
-    for (let stall = fall + between(random, 60, 140); stall < fall + 400; stall += between(random, 60, 140))
-      this.add(stall, { type: 'disk-stall', node: 'leader', millis: between(random, 20, 60) })
+    for (let stall = fall + between(random, 20, 60); stall < fall + 350; stall += between(random, 50, 100))
+      this.add(stall, { type: 'disk-stall', node: 'leader', millis: between(random, 30, 60) })
+  }
+
+  /** A leader that sleeps while another is elected, and wakes up where nobody but clients can reach it. */
+  sleep(at: number): void {
+    const random = this.#random
+    const millis = between(random, 200, 400)
+    this.add(at, { type: 'isolate', node: 'leader', millis: millis + between(random, 20, 100) })
+    this.add(at, { type: 'pause', node: 'leader', millis })
   }
 
   #network(at: number): void {
@@ -300,6 +311,7 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
   const leased = chance(random, 0.33)
   const leases = options.leases ?? leased
   const mixed = chance(random, 0.4)
+  const clients = options.clients ?? pick(streams('clients'), [2, 3, 3, 8]) ?? 3
   const wanted = (type: FaultType): boolean => kinds === 'all' || kinds.includes(type)
   const spares = wanted('add') || wanted('disk-lost') || wanted('disk-corruption') ? mostSpares : 0
   const scenario = new Scenario(streams('faults'), nodes, spares, wanted)
@@ -311,8 +323,8 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
     version: 1,
     seed,
     nodes,
-    clients: options.clients ?? 3,
-    operationsEach: options.operationsEach ?? Math.max(1, Math.round(chaosMillis / 80)),
+    clients,
+    operationsEach: options.operationsEach ?? Math.max(1, Math.round((chaosMillis * 3) / 80 / clients)),
     leases,
     messageBytes: chance(streams('messages'), 0.3) ? mostMessageBytes : leastMessageBytes,
     weather: weatherOf(streams('weather')),
@@ -333,11 +345,12 @@ const plot = (scenario: Scenario, random: Random, chaosMillis: number): void => 
   const opening = random.next()
   let from = 0
   const begin = between(random, 150, 350)
-  if (opening < 0.08) scenario.siege(0)
-  else if (opening < 0.25) scenario.rivalry(40, false)
-  else if (opening < 0.75) {
-    if (opening < 0.55) scenario.dynasty(begin)
-    else if (opening < 0.65) scenario.upheaval(begin)
+  if (opening < 0.05) scenario.siege(0)
+  else if (opening < 0.15) scenario.rivalry(40, false)
+  else if (opening < 0.95) {
+    if (opening < 0.4) scenario.dynasty(begin)
+    else if (opening < 0.6) scenario.upheaval(begin)
+    else if (opening < 0.72) scenario.sleep(begin)
     else scenario.relapse(begin)
     from = begin + actMillis
   }
