@@ -5,7 +5,10 @@ import type { MarkSet } from './marks.ts'
 export interface EngineInsight {
   /** `EngineFactory.name`. */
   readonly engine: EngineFactory['name']
-  /** The reign under which an entry of the journal was made. With it log matching and leader completeness can be judged. */
+  /**
+   * The reign under which an entry of the journal was made. For engines whose logs are the same, byte by byte, wherever they hold the same entry, as
+   * Raft's are: with it log matching, leader completeness and what is durable can be judged.
+   */
   entryEpoch?(entry: Uint8Array): bigint | undefined
   /** Whether this node stands for election right now. */
   standing?(status: Status): boolean

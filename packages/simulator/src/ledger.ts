@@ -101,9 +101,12 @@ export class Ledger {
   readonly durable = new Map<NodeId, NodeLog>()
   readonly #written = new Map<NodeId, { readonly write: number; readonly steps: readonly Step[] }[]>()
   readonly sessions = new SessionsModel()
+  /** Whether each entry names its reign and stands for all before it: only such logs can be compared from node to node. */
+  readonly comparable: boolean
   readonly #entryEpoch: (entry: Uint8Array) => bigint | undefined
 
   constructor(entryEpoch: ((entry: Uint8Array) => bigint | undefined) | undefined) {
+    this.comparable = entryEpoch !== undefined
     this.#entryEpoch = entryEpoch ?? (() => undefined)
   }
 

@@ -6,6 +6,8 @@ interface Reign {
   readonly leader: NodeId
   readonly epoch: bigint
   readonly log: NodeLog
+  /** What the leader knew to be decided. */
+  readonly decided: number
 }
 
 export const leaderCompleteness: Invariant = {
@@ -16,11 +18,16 @@ export const leaderCompleteness: Invariant = {
     const reigns: Reign[] = []
     let judged = 0
 
-    const judge = ({ leader, epoch, log }: Reign, position: number): void => {
+    /** In Multi-Paxos each configuration elects for itself: its last leader may not know what the next one has decided, even in a lower ballot. */
+    const ofNextConfiguration = ({ decided }: Reign, position: number): boolean =>
+      !ledger.comparable && ledger.decided.slice(decided, position).some((entry) => entry.decided.type === 'members')
+
+    const judge = (reign: Reign, position: number): void => {
+      const { leader, epoch, log } = reign
       const entry = ledger.decided[position - 1]
       if (entry === undefined || entry.under >= epoch || position < log.base) return
-      const chain = log.chainAt(position)
-      const lacks = position > log.last
+      const chain = ledger.comparable ? log.chainAt(position) : undefined
+      const lacks = position > log.last && !ofNextConfiguration(reign, position)
       if (lacks || (chain !== undefined && entry.chain !== undefined && chain !== entry.chain))
         broken(
           `${leader} was elected in epoch ${epoch} ${lacks ? 'without' : 'with another log up to'} position ${position}, which ${entry.by} knew to be decided in epoch ${entry.under}`,
@@ -33,7 +40,12 @@ export const leaderCompleteness: Invariant = {
       if (seen.type !== 'drained') return
       const { leader } = seen.effects
       if (leader?.id === seen.node) {
-        const reign = { leader: seen.node, epoch: leader.epoch, log: ledger.logOf(seen.node).copy() }
+        const reign = {
+          leader: seen.node,
+          epoch: leader.epoch,
+          log: ledger.logOf(seen.node).copy(),
+          decided: seen.status.decided,
+        }
         reigns.push(reign)
         for (let position = Math.max(1, reign.log.base); position <= judged; position++) judge(reign, position)
       }
