@@ -9,6 +9,7 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
 if (major > 22 || (major === 22 && minor >= 18)) {
   followParent()
+  endWithoutReader()
   const { execute } = await import('@oclif/core')
   await execute({ dir: import.meta.url })
   // libp2p may still hold a timer of a second; what was printed goes out first.
@@ -22,6 +23,13 @@ if (major > 22 || (major === 22 && minor >= 18)) {
     process.exit(1)
   }
   handOver(node)
+}
+
+/** Whoever read the output may have left (`| head`). oclif waits for ever then until it is flushed: what is left to do is to end. */
+function endWithoutReader() {
+  process.stdout.once('error', ({ code }) => {
+    if (code === 'EPIPE') process.once('beforeExit', () => process.exit())
+  })
 }
 
 /** After `handOver`, the end of the process that the user started is the end of this one. */

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Parts, parsePlan, planOf, run as runPlan } from '@conclave/simulator'
+import { fileURLToPath } from 'node:url'
+import { faultTypes, type Parts, parsePlan, planOf, run as runPlan } from '@conclave/simulator'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { failsLike, investigate, writePlan } from '../src/simulate/investigate.ts'
 import { partsOf } from '../src/simulate/parts.ts'
@@ -186,6 +188,16 @@ describe('conclave simulate', () => {
     expect(summary).toMatchObject({ runs: 2, verdict: 'passed', seeds: { first: 3, last: 4 }, interrupted: false })
     expect(text.stdout).toContain(`digest ${summary.digest}`)
     expect(text.stdout).toContain('again: conclave simulate --engine raft --seed 3 --runs 2 --nodes 3')
+  })
+
+  test('its help names every kind of fault, also to a reader that leaves early', async () => {
+    const { code, stdout } = await run(directory, ['simulate', '--help'])
+    expect(code).toBe(0)
+    expect(stdout.replace(/\s+/g, ' ')).toContain(`Kinds: ${faultTypes.join(', ')}`)
+
+    const command = fileURLToPath(new URL('../bin/run.js', import.meta.url))
+    const left = spawnSync('bash', ['-c', '"$@" | true; exit $PIPESTATUS', '', process.execPath, command, '--help'])
+    expect([left.status, left.stderr.toString()]).toEqual([0, ''])
   })
 
   test('replays a plan from a file', async () => {

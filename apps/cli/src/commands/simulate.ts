@@ -6,6 +6,10 @@ export class Simulate extends ConclaveCommand {
   static override summary = 'Run whole clusters in a simulated world where everything goes wrong, and check every step.'
   static override description =
     'A seed decides what happens: crashes, partitions, broken disks, pauses, membership changes. The same seed gives the same run. Exit code 1 if an invariant was violated; then the plan is shrunk, its timeline is printed, and the plan (for --replay) and a diagram are written. Ctrl-C ends with the summary so far and exit code 130.'
+  static override usage = [
+    '<%= command.id %> [--seed N] [--runs N | --duration TIME] [--engine raft] [--nodes N] [--faults LIST] [--leases] [--jobs N] [--out DIR] [--json]',
+    '<%= command.id %> --replay FILE [--engine raft] [--out DIR] [--json]',
+  ]
   static override examples = [
     '<%= config.bin %> <%= command.id %> --runs 1000 --seed 1',
     '<%= config.bin %> <%= command.id %> --duration 10m --nodes 5 --faults crash,partition',
@@ -27,7 +31,8 @@ export class Simulate extends ConclaveCommand {
       helpValue: 'N',
     }),
     faults: Flags.string({
-      description: 'kinds of faults, separated by commas; "all" or "none"',
+      description:
+        'kinds of faults, separated by commas; "all" or "none". Kinds: crash, restart-storm, partition, isolate, one-way, reset, weather, pause, disk-stall, disk-full, disk-fails, disk-corruption, disk-lost, coup, add, remove, promote, transfer',
       default: 'all',
       helpValue: 'LIST',
     }),
@@ -41,7 +46,7 @@ export class Simulate extends ConclaveCommand {
     replay: Flags.string({
       description: 'run the plan of this file',
       helpValue: 'FILE',
-      exclusive: ['seed', 'runs', 'duration', 'nodes', 'leases', 'jobs'],
+      exclusive: ['seed', 'runs', 'duration', 'nodes', 'faults', 'leases', 'jobs'],
     }),
     out: Flags.string({ description: 'where files of a failure are written', default: '.', helpValue: 'DIR' }),
   }
