@@ -16,7 +16,7 @@ describe('the suite of engines', () => {
 
   test('catches by simulation an engine whose acknowledgements are early', async () => {
     const { factory } = brokenEngines['marks its acknowledgements as early'] ?? { factory: raft }
-    const suite = engineCompliance({ factory, insight: raftInsight, runs: 20 })
+    const suite = engineCompliance({ factory, insight: raftInsight, runs: 60 })
     const [failure] = await suite.run((name) => name.startsWith(campaign))
     expect(String(failure?.error)).toMatch(/seed \d+: /)
   })
