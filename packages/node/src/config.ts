@@ -6,7 +6,8 @@ import { z } from 'zod'
 import { InvalidConfig } from './errors.ts'
 
 /** Engines that come with this package, by name. Anything else is passed as an `EngineFactory`. */
-export const engineNames = ['raft'] as const
+export const engineNames = ['raft', 'paxos'] as const
+export type EngineName = (typeof engineNames)[number]
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
@@ -89,8 +90,8 @@ export interface NodeConfig {
   readonly members?: Readonly<Record<string, string | readonly string[]>>
   /** Join a cluster that is there, by being added to it (`conclave member add`); it waits until then. It never founds one. Default false. */
   readonly join?: boolean
-  /** A name of `engineNames`, or the factory of any engine package. Default `raft`. */
-  readonly engine?: (typeof engineNames)[number] | EngineFactory
+  /** A name of `engineNames`, or the factory of any engine package; the same on every member. Default `raft`. */
+  readonly engine?: EngineName | EngineFactory
   /** Timing. Default `lan`. */
   readonly profile?: 'lan' | 'wan'
   /** `memory` forgets everything at exit: for tests only. Default `disk`. */
@@ -112,7 +113,7 @@ export interface NodeConfig {
 
 /** A checked configuration. */
 export interface ResolvedConfig extends Omit<NodeFile, 'engine' | 'log'> {
-  readonly engine: (typeof engineNames)[number] | EngineFactory
+  readonly engine: EngineName | EngineFactory
 }
 
 const nearest = (key: string, allowed: readonly string[]): string | undefined =>

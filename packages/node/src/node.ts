@@ -1,5 +1,6 @@
 import { type Client, connect, type Kv } from '@conclave/client'
 import { clientProtocol, type MemberNews, type NodeStatus } from '@conclave/client/protocol'
+import { paxos } from '@conclave/engine-paxos'
 import { raft } from '@conclave/engine-raft'
 import {
   type EngineFactory,
@@ -27,7 +28,7 @@ import {
 import { Belonging } from './belonging.ts'
 import { localChannels, streamChannel } from './channels.ts'
 import { ClientService } from './client-service.ts'
-import { type NodeConfig, profiles, type ResolvedConfig, resolveConfig } from './config.ts'
+import { type EngineName, type NodeConfig, profiles, type ResolvedConfig, resolveConfig } from './config.ts'
 import {
   type Beginning,
   beginningOf,
@@ -77,7 +78,7 @@ export interface ConclaveNode extends AsyncDisposable {
   close(): Promise<void>
 }
 
-const engines: Readonly<Record<'raft', EngineFactory>> = { raft }
+const engines: Readonly<Record<EngineName, EngineFactory>> = { raft, paxos }
 const systemRandom: Random = { next: Math.random }
 /** The names that count machines from 1, on every node alike. */
 const machines = () => [kvMachine()]

@@ -1,22 +1,23 @@
 import { Flags } from '@oclif/core'
 import { ConclaveCommand } from '../base-command.ts'
-import { simulatedEngines } from '../simulate/engines.ts'
+import { engines } from '../engines.ts'
 
 export class Simulate extends ConclaveCommand {
   static override summary = 'Run whole clusters in a simulated world where everything goes wrong, and check every step.'
   static override description =
     'A seed decides what happens: crashes, partitions, broken disks, pauses, membership changes. The same seed gives the same run. Exit code 1 if an invariant was violated; then the plan is shrunk, its timeline is printed, and the plan (for --replay) and a diagram are written. Ctrl-C ends with the summary so far and exit code 130.'
   static override usage = [
-    '<%= command.id %> [--seed N] [--runs N | --duration TIME] [--engine raft] [--nodes N] [--faults LIST] [--leases] [--jobs N] [--out DIR] [--json]',
-    '<%= command.id %> --replay FILE [--engine raft] [--out DIR] [--json]',
+    '<%= command.id %> [--seed N] [--runs N | --duration TIME] [--engine NAME] [--nodes N] [--faults LIST] [--leases] [--jobs N] [--out DIR] [--json]',
+    '<%= command.id %> --replay FILE [--engine NAME] [--out DIR] [--json]',
   ]
   static override examples = [
     '<%= config.bin %> <%= command.id %> --runs 1000 --seed 1',
+    '<%= config.bin %> <%= command.id %> --engine paxos --runs 1000',
     '<%= config.bin %> <%= command.id %> --duration 10m --nodes 5 --faults crash,partition',
     '<%= config.bin %> <%= command.id %> --replay conclave-simulate-7.json',
   ]
   static override flags = {
-    engine: Flags.string({ description: 'consensus engine', options: [...simulatedEngines], default: 'raft' }),
+    engine: Flags.string({ description: 'consensus engine', options: [...engines], default: 'raft' }),
     seed: Flags.integer({ description: 'the first seed (default: 1); alone: only this one', min: 0, helpValue: 'N' }),
     runs: Flags.integer({ description: 'how many seeds (default: 100)', min: 1, max: 100_000_000, helpValue: 'N' }),
     duration: Flags.string({

@@ -2,6 +2,7 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Flags } from '@oclif/core'
 import { ConclaveCommand, color } from '../base-command.ts'
+import { engines } from '../engines.ts'
 import { CommandFailed, exitCodes } from '../exit.ts'
 import {
   addressOf,
@@ -29,11 +30,15 @@ export class Up extends ConclaveCommand {
   static override summary = 'Boot a local cluster, one process a node, and show it.'
   static override description =
     'Ports and identities are chosen once and kept; again: starts what is dead, on the same data. Without -d the nodes end with this command.'
-  static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> -n 5 -d']
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> -n 5 -d',
+    '<%= config.bin %> <%= command.id %> --engine paxos',
+  ]
   static override flags = {
     nodes: Flags.integer({ char: 'n', description: 'how many (default: 3, or as many as there are)', min: 1, max: 9 }),
     detach: Flags.boolean({ char: 'd', description: 'return once a leader serves; end with `conclave down`' }),
-    engine: Flags.string({ description: 'consensus engine (default: raft)', options: ['raft'] }),
+    engine: Flags.string({ description: 'consensus engine of a new cluster (default: raft)', options: [...engines] }),
     data: Flags.string({ description: `directory of the cluster (default: ${defaultDirectory})`, helpValue: 'DIR' }),
     'snapshot-bytes': Flags.string({
       description: 'bytes of log between snapshots; only for a new cluster',
@@ -55,6 +60,14 @@ export class Up extends ConclaveCommand {
         'other-size',
         `the cluster in ${directory} has ${local.nodes.length} nodes, not ${flags.nodes}`,
         'Leave out -n, name another directory with --data, or remove it with: conclave down --purge',
+      )
+    }
+    if (flags.engine !== undefined && flags.engine !== local.engine) {
+      throw new CommandFailed(
+        exitCodes.error,
+        'other-engine',
+        `the cluster in ${directory} runs on ${local.engine}, not on ${flags.engine}`,
+        'Leave out --engine, name another directory with --data, or remove it with: conclave down --purge',
       )
     }
     const supervisor = supervisorOf(directory)

@@ -1,6 +1,7 @@
 import type { NodeConfig } from '@conclave/node'
 import { Flags } from '@oclif/core'
 import { ConclaveCommand, colorful } from '../../base-command.ts'
+import { engines } from '../../engines.ts'
 import { CommandFailed, exitCodes } from '../../exit.ts'
 import { watchProcess } from '../../local/process.ts'
 import { nodeLogger } from '../../node-logger.ts'
@@ -37,7 +38,10 @@ export class NodeStart extends ConclaveCommand {
     join: Flags.boolean({
       description: 'join a cluster that is there: wait until `conclave member add` has added this node',
     }),
-    engine: Flags.string({ description: 'consensus engine', options: ['raft'] }),
+    engine: Flags.string({
+      description: 'consensus engine (default: raft); the same on all members',
+      options: [...engines],
+    }),
     profile: Flags.string({ description: 'timing', options: ['lan', 'wan'] }),
     'insecure-clients': Flags.boolean({
       description: 'serve clients beyond loopback: anyone who reaches the port may read and write',
