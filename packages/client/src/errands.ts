@@ -174,7 +174,7 @@ export class MembersErrand extends Errand {
 }
 
 /** Whether a decided configuration shows the change as done. */
-export const isDone = (change: MembershipChange, { members, outgoing = [], removed = [] }: Membership): boolean => {
+const isDone = (change: MembershipChange, { members, outgoing = [], removed = [] }: Membership): boolean => {
   switch (change.type) {
     case 'add':
       return members.some(({ id }) => id === change.member.id)

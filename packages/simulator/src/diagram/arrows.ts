@@ -8,7 +8,7 @@ import { element, escaped } from './svg.ts'
 
 export type MessageKind = 'elect' | 'carry' | 'reply' | 'other'
 
-export const kindOf = (what: string): MessageKind => {
+const kindOf = (what: string): MessageKind => {
   if (/vote|elect|campaign|prepare|promise|notification/i.test(what)) return 'elect'
   if (/\b(?:match|reply|replies|ack|acks|response|accepted)\b/i.test(what)) return 'reply'
   return positionsCarried(what) === undefined ? 'other' : 'carry'

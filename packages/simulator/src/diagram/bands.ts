@@ -90,7 +90,7 @@ const tracks = (spans: readonly Span[], most: number): { readonly span: Span; re
 }
 
 const mostTracks = 5
-export const trackWidth = 8
+const trackWidth = 8
 
 export interface Bands {
   readonly tints: string[]
