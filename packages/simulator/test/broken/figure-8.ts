@@ -29,6 +29,6 @@ if (process.argv[1] === import.meta.filename) {
   const text = readFileSync(page, 'utf8')
   writeFileSync(
     page,
-    text.replace(/```text\n[^]*?\n```/, () => `\`\`\`text\n${told(result)}\`\`\``),
+    text.replace(/```text\n[\s\S]*?\n```/, () => `\`\`\`text\n${told(result)}\`\`\``),
   )
 }
