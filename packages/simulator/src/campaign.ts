@@ -133,7 +133,8 @@ export class Campaign {
     const supports = this.#supports
     const sets = [...commonMarks, ...(this.#parts.insight === undefined ? [] : [this.#parts.insight.marks])]
     for (const mark of sets.flatMap((set) => set.marks)) {
-      const lacking = supports && lacks(mark, supports, this.#parts, this.#options)
+      const lacking =
+        this.#parts.insight?.exempt?.get(mark.name) ?? (supports && lacks(mark, supports, this.#parts, this.#options))
       if (lacking !== undefined) {
         outOfReach.set(mark.name, lacking)
         continue

@@ -12,6 +12,8 @@ export interface EngineInsight {
   entryEpoch?(entry: Uint8Array): bigint | undefined
   /** Whether this node stands for election right now. */
   standing?(status: Status): boolean
+  /** Marks of all engines that no campaign has to reach with this one, and why: they count as out of reach. */
+  readonly exempt?: ReadonlyMap<string, string>
   /** Rare states of this engine that a campaign has to reach. */
   readonly marks: MarkSet
 }

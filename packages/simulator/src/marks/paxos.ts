@@ -170,6 +170,10 @@ const paxosMarks: MarkSet = {
 /** Multi-Paxos, seen from outside. Its logs cannot be compared slot by slot: each holds the ballots in which its own node accepted. */
 export const paxosInsight: EngineInsight = {
   engine: 'paxos',
+  exempt: new Map([
+    ['joint configuration finished by another leader', 'a stop-sign leads from one configuration to the next'],
+    ['entry truncated while its write was pending', 'slots are cut only above a stop-sign, which is rare enough'],
+  ]),
   standing: ({ role, leading }) => !leading && (role === 'canvassing' || role === 'preparing'),
   marks: paxosMarks,
 }

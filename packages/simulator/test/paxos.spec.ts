@@ -1,0 +1,30 @@
+import { campaign, reportOf } from '@conclave/simulator'
+import { describe, expect, test } from 'vitest'
+import { paxosParts as parts, seeds } from './parts.ts'
+
+/** `SIMULATOR_SEED=n` begins elsewhere, `SIMULATOR_RUNS=n` runs more or fewer. */
+const first = Number(process.env.SIMULATOR_SEED ?? 1)
+const count = Number(process.env.SIMULATOR_RUNS ?? 600)
+
+describe('Multi-Paxos under every fault', () => {
+  test(`${count} seeds from ${first}: safe throughout, at one end after healing, every mark reached`, {
+    timeout: 3_600_000,
+  }, async () => {
+    let failed = 0
+    const summary = await campaign({
+      seeds: seeds(first, count),
+      parts,
+      onRun: ({ violation }) => {
+        if (violation !== undefined) failed++
+      },
+      shouldStop: () => failed > 3,
+    })
+    console.log(reportOf(summary))
+    expect(summary.reasons).toEqual([])
+  })
+
+  test('what it has no part in is out of reach, and says why', async () => {
+    const summary = await campaign({ seeds: seeds(1, 1), parts, options: { durationMillis: 600 } })
+    expect(summary.outOfReach.get('joint configuration finished by another leader')).toContain('stop-sign')
+  })
+})
