@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { faultTypes, type Parts, parsePlan, planOf, run as runPlan } from '@conclave/simulator'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { engines } from '../src/engines.ts'
 import { failsLike, investigate, writePlan } from '../src/simulate/investigate.ts'
 import { partsOf } from '../src/simulate/parts.ts'
 import { campaignLine } from '../src/simulate/progress.ts'
@@ -33,6 +34,14 @@ const control = async (jobs: number, shouldStop = never) => ({
   stream: process.stderr,
   now: () => performance.now(),
   shouldStop,
+})
+
+test('every engine that a flag names can be simulated; another is refused with those that there are', async () => {
+  for (const name of engines) {
+    const { engine, insight } = await partsOf(name)
+    expect([engine.name, insight?.engine]).toEqual([name, name])
+  }
+  await expect(partsOf('vsr')).rejects.toMatchObject({ code: 'unknown-engine', hint: 'There are: raft, paxos.' })
 })
 
 describe('what is asked for', () => {
