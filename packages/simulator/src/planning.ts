@@ -204,9 +204,11 @@ class Scenario {
   /** A leader that sleeps while another is elected, and wakes up where nobody but clients can reach it. */
   sleep(at: number): void {
     const random = this.#random
-    const millis = between(random, 200, 400)
-    this.add(at, { type: 'isolate', node: 'leader', millis: millis + between(random, 20, 100) })
+    const millis = between(random, 260, 420)
+    const cut = random.next() * 60
     this.add(at, { type: 'pause', node: 'leader', millis })
+    // What was on its way to it has arrived by then.
+    this.add(at + cut, { type: 'isolate', node: 'leader', millis: millis - cut + between(random, 20, 100) })
   }
 
   #network(at: number): void {
@@ -346,11 +348,11 @@ const plot = (scenario: Scenario, random: Random, chaosMillis: number): void => 
   let from = 0
   const begin = between(random, 150, 350)
   if (opening < 0.05) scenario.siege(0)
-  else if (opening < 0.15) scenario.rivalry(40, false)
-  else if (opening < 0.95) {
-    if (opening < 0.4) scenario.dynasty(begin)
-    else if (opening < 0.6) scenario.upheaval(begin)
-    else if (opening < 0.72) scenario.sleep(begin)
+  else if (opening < 0.2) scenario.rivalry(40, false)
+  else if (opening < 0.97) {
+    if (opening < 0.42) scenario.dynasty(begin)
+    else if (opening < 0.57) scenario.upheaval(begin)
+    else if (opening < 0.69) scenario.sleep(begin)
     else scenario.relapse(begin)
     from = begin + actMillis
   }

@@ -117,10 +117,12 @@ export class MemoryLink {
     if (this.#broken) this.#end(message, false)
     else if (this.#init.cut()) this.#gone(message, false)
     else if (this.#init.held() || this.#held.length > 0) this.#held.push(message)
-    else {
-      this.#gone(message, true)
-      this.#init.receive(message.bytes)
-    }
+    else this.#take(message)
+  }
+
+  #take(message: Travelling): void {
+    this.#gone(message, true)
+    this.#init.receive(message.bytes)
   }
 
   #gone(message: Travelling, arrived: boolean): void {
@@ -129,11 +131,15 @@ export class MemoryLink {
     this.#end(message, arrived)
   }
 
-  /** The receiver runs again: what waited for it arrives now, in order. */
+  /** The receiver runs again: what waited at its door is taken in, in order, also if the link has been cut since. */
   release(): void {
     const held = this.#held
     this.#held = []
-    for (const message of held) this.#arrive(message)
+    for (const message of held) {
+      if (this.#broken) this.#end(message, false)
+      else if (this.#init.held()) this.#held.push(message)
+      else this.#take(message)
+    }
   }
 
   /** Nothing that is in flight arrives any more. */

@@ -140,6 +140,18 @@ test('a paused member gets everything later, in order', () => {
   expect(to.witness.got).toEqual(['a:0', 'a:1', 'a:2', 'a:3', 'a:4'])
 })
 
+test('what had arrived at a paused member is there, also if the link was cut while it slept', () => {
+  const { clock, network, a: from, b: to } = world()
+  network.pause(b)
+  from.transport.send(b, text('before'), 'bulk')
+  clock.pass(1000)
+  network.cut(a, b)
+  from.transport.send(b, text('after'), 'bulk')
+  clock.pass(1000)
+  network.resume(b)
+  expect(to.witness.got).toEqual(['a:before'])
+})
+
 test('a full queue is told as lost, once until it has drained', () => {
   const { clock, network, a: from } = world({ queueBytes: 100 })
   network.pause(b)

@@ -8,7 +8,7 @@ import { brokenParts, type Fixture } from './fixture.ts'
 import { brokenRafts } from './raft.ts'
 
 /** A campaign of this many runs must catch every mistake, wherever it begins. */
-const mostRuns = 1_500
+const mostRuns = 3_000
 const bases = [1, 100_001, 200_001]
 
 const planFor = (fixture: Fixture, seed: number): Plan => planOf(seed, fixture.leases ? { leases: true } : {})

@@ -109,7 +109,7 @@ export const brokenRafts: readonly Fixture[] = [
         file: 'engine-raft/reads.ts',
         find: '  if (reply.promise) promised(progress, reply.round)\n',
         replace:
-          '  if (reply.promise) {\n    promised(progress, reply.round)\n    const { round } = reply\n    role.leaseRounds = role.leaseRounds.map((lease) => (lease.round === round ? { round, at: raft.now } : lease))\n  }\n',
+          '  if (reply.promise) {\n    promised(progress, reply.round)\n    role.leaseRounds = role.leaseRounds.map(({ round }) => ({ round, at: raft.now }))\n  }\n',
       },
     ],
   },
