@@ -9,7 +9,7 @@ import {
   type NodeId,
   nodeId,
 } from '@conclave/interface'
-import { flexible, intersects, majority, type Quorum } from '@conclave/quorum'
+import { flexible, intersects, majority, mostAddresses, type Quorum } from '@conclave/quorum'
 import { mostOrdinal } from './ballot.ts'
 
 /** How many of so many voters phase 1 and phase 2 need. They must intersect: phase1 + phase2 > voters. */
@@ -85,7 +85,6 @@ export const quorumFault = (voters: number, sizes: QuorumSizes): string | undefi
 // ---- bytes --------------------------------------------------------------------------------------------------------------------------
 
 export const mostMembers = 1_000
-export const mostAddresses = 32
 /** Leaves room for the rest of a snapshot's header, which has 64 KiB. */
 export const mostConfigurationBytes = 60_000
 const roles = { voter: 1, learner: 2, promoted: 3 } as const

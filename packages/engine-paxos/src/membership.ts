@@ -5,16 +5,15 @@ import {
   type MembershipChange,
   mostRemoved,
   type NodeId,
-  type Peer,
   type Refusal,
   type RequestId,
 } from '@conclave/interface'
+import { changedMembership } from '@conclave/quorum'
 import { sameBallot } from './ballot.ts'
 import {
   type Configuration,
   decodeConfiguration,
   encodeConfiguration,
-  mostAddresses,
   mostConfigurationBytes,
   mostMembers,
   nextConfiguration,
@@ -39,7 +38,7 @@ import { makeStop, valueHeaderBytes } from './value.ts'
 export const reconfigure = (paxos: PaxosState, role: LeaderRole, id: RequestId, change: MembershipChange): void => {
   const closed = closedFor(paxos, role)
   if (closed !== undefined) return paxos.out.settle(id, { type: 'refused', reason: closed })
-  const membership = changed(paxos.configuration.membership, change)
+  const membership = changedMembership(paxos.configuration.membership, change, without)
   const next = membership && nextConfiguration(paxos.configuration, membership)
   if (next === undefined || !fits(paxos, next)) return paxos.out.settle(id, { type: 'refused', reason: 'invalid' })
   if (!couldTakeOver(paxos, role, next)) return paxos.out.settle(id, { type: 'refused', reason: 'not-ready' })
@@ -61,54 +60,12 @@ const closedFor = (paxos: PaxosState, role: LeaderRole): Refusal | undefined => 
   return paxos.disk === 'full' ? 'disk-full' : undefined
 }
 
-const changed = (now: Membership, change: MembershipChange): Membership | undefined => {
-  switch (change.type) {
-    case 'add':
-      return added(now, change.member, change.role === 'voter')
-    case 'promote':
-      return withMember(now, change.id, (member) =>
-        member.role === 'learner' ? { ...member, promote: true } : undefined,
-      )
-    case 'remove':
-      return without(now, change.id)
-    case 'update': {
-      const { id, name, addresses } = change.member
-      if (!isSound(now, change.member)) return undefined
-      return withMember(now, id, (member) => ({ ...member, name, addresses }))
-    }
-  }
-}
-
-const added = (now: Membership, peer: Peer, promote: boolean): Membership | undefined => {
-  const { id, name, addresses } = peer
-  const known = now.removed?.includes(id) === true || now.members.some((member) => member.id === id)
-  if (known || !isSound(now, peer)) return undefined
-  const member: Member = { id, name, addresses, role: 'learner', ...(promote && { promote }) }
-  return { ...now, members: [...now.members, member] }
-}
-
-const withMember = (
-  now: Membership,
-  id: NodeId,
-  next: (member: Member) => Member | undefined,
-): Membership | undefined => {
-  const old = now.members.find((member) => member.id === id)
-  const member = old && next(old)
-  return member && { ...now, members: now.members.map((other) => (other === old ? member : other)) }
-}
-
 /** Anybody but the last voter may leave. */
 const without = ({ members, removed = [] }: Membership, id: NodeId): Membership | undefined => {
   const left = members.filter((member) => member.id !== id)
   if (left.length === members.length || !left.some(({ role }) => role === 'voter')) return undefined
   return { members: left, removed: [...removed, id].slice(-mostRemoved) }
 }
-
-/** A name is used once, and fits what `Peer` says of it. */
-const isSound = ({ members }: Membership, { id, name, addresses }: Peer): boolean =>
-  /^[0-9a-zA-Z._-]{1,63}$/.test(name) &&
-  addresses.length <= mostAddresses &&
-  !members.some((member) => member.name === name && member.id !== id)
 
 /** Whether everybody could read it, in a message and in the header of a snapshot, and its quorums would intersect. */
 const fits = (paxos: PaxosState, next: Configuration): boolean => {

@@ -9,6 +9,7 @@ import {
   type NodeId,
   nodeId,
 } from '@conclave/interface'
+import { mostAddresses } from '@conclave/quorum'
 
 /** A Raft term: rises with every election, never falls. */
 export type Term = Brand<number, 'Term'>
@@ -74,9 +75,8 @@ export const readNodeId = (reader: ByteReader): NodeId => {
   return nodeId(id)
 }
 
-/** Bounds of a configuration; the first three are checked by readers too. */
+/** Bounds of a configuration; readers check them too. */
 export const mostMembers = 1_000
-export const mostAddresses = 32
 const mostAddressBytes = 1_024
 /** Together, so that a snapshot header stays below 64 KiB. */
 export const mostConfigurationBytes = 60 << 10

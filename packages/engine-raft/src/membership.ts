@@ -5,20 +5,12 @@ import {
   type MembershipChange,
   mostRemoved,
   type NodeId,
-  type Peer,
   position,
   type Refusal,
   type RequestId,
 } from '@conclave/interface'
-import {
-  decodeMembers,
-  encodeMembers,
-  entryKind,
-  makeEntry,
-  mostAddresses,
-  mostConfigurationBytes,
-  mostMembers,
-} from './entry.ts'
+import { changedMembership } from '@conclave/quorum'
+import { decodeMembers, encodeMembers, entryKind, makeEntry, mostConfigurationBytes, mostMembers } from './entry.ts'
 import { endLease } from './lease.ts'
 import { appendHeadBytes, entryLengthBytes } from './messages.ts'
 import { startProgress, tickCatchUp } from './progress.ts'
@@ -39,7 +31,7 @@ import { handOverAtOnce } from './transfer.ts'
 export const reconfigure = (raft: RaftState, role: LeaderRole, id: RequestId, change: MembershipChange): void => {
   const closed = closedFor(raft, role)
   if (closed !== undefined) return raft.settle(id, { type: 'refused', reason: closed })
-  const next = changed(raft.membership, change)
+  const next = changedMembership(raft.membership, change, without)
   if (next === undefined || !fits(raft, next) || !fits(raft, settled(next)))
     return raft.settle(id, { type: 'refused', reason: 'invalid' })
   const at = appendConfiguration(raft, role, next)
@@ -55,42 +47,6 @@ const closedFor = (raft: RaftState, role: LeaderRole): Refusal | undefined => {
   if (raft.commit < role.reign) return 'not-ready'
   if (position > raft.commit || membership.outgoing !== undefined || role.transfer !== undefined) return 'in-progress'
   return raft.disk === 'full' ? 'disk-full' : undefined
-}
-
-const changed = (now: Membership, change: MembershipChange): Membership | undefined => {
-  switch (change.type) {
-    case 'add':
-      return added(now, change.member, change.role === 'voter')
-    case 'promote':
-      return withMember(now, change.id, (member) =>
-        member.role === 'learner' ? { ...member, promote: true } : undefined,
-      )
-    case 'remove':
-      return without(now, change.id)
-    case 'update': {
-      const { id, name, addresses } = change.member
-      if (!isSound(now, change.member)) return undefined
-      return withMember(now, id, (member) => ({ ...member, name, addresses }))
-    }
-  }
-}
-
-const added = (now: Membership, peer: Peer, promote: boolean): Membership | undefined => {
-  const { id, name, addresses } = peer
-  if (!isSound(now, peer) || now.removed?.includes(id) || now.members.some((member) => member.id === id))
-    return undefined
-  const member: Member = { id, name, addresses, role: 'learner', ...(promote && { promote }) }
-  return { ...now, members: [...now.members, member] }
-}
-
-const withMember = (
-  now: Membership,
-  id: NodeId,
-  next: (member: Member) => Member | undefined,
-): Membership | undefined => {
-  const old = now.members.find((member) => member.id === id)
-  const member = old && next(old)
-  return member && { ...now, members: now.members.map((other) => (other === old ? member : other)) }
 }
 
 const without = (now: Membership, id: NodeId): Membership | undefined => {
@@ -121,12 +77,6 @@ const settled = (joint: Membership): Membership => {
     members.filter(({ id, role }) => role === 'learner' && outgoing.includes(id)).map(({ id }) => id),
   )
 }
-
-/** A name is used once, and fits what `Peer` says of it. */
-const isSound = ({ members }: Membership, { id, name, addresses }: Peer): boolean =>
-  /^[0-9a-zA-Z._-]{1,63}$/.test(name) &&
-  addresses.length <= mostAddresses &&
-  !members.some((member) => member.name === name && member.id !== id)
 
 /** Whether everybody could read it, in a message and in the header of a snapshot. */
 const fits = (raft: RaftState, membership: Membership): boolean => {

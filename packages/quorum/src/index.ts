@@ -16,6 +16,8 @@
  */
 import type { Membership, NodeId } from '@conclave/interface'
 
+export { changedMembership, mostAddresses } from './membership.ts'
+
 /** `need` of these voters must agree. */
 export interface QuorumGroup {
   readonly voters: readonly NodeId[]
