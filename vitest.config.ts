@@ -29,7 +29,7 @@ export default defineConfig({
           name: basename(folder),
           root: folder,
           include: ['test/**/*.spec.ts'],
-          // Tests that start real processes measure time: they run after the others, one file at a time.
+          // Tests that start real processes run in a group of their own, one file at a time: a busy machine makes them slow.
           sequence: { groupOrder: processes ? 1 : 0 },
           ...(processes ? { maxWorkers: 1 } : {}),
         },
