@@ -56,7 +56,9 @@ export class MemoryTransfer {
       },
     })
     this.#init.clock.after(this.#init.timeoutMillis, () => {
-      if (!this.#answered) this.#finish('rejected')
+      if (this.#answered) return
+      this.#answered = true
+      this.#finish('rejected')
     })
   }
 

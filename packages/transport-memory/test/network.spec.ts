@@ -291,6 +291,18 @@ describe('a transfer', () => {
     )
   })
 
+  test('an offer that counts as rejected cannot be accepted any more', async () => {
+    const { clock, a: from, b: to } = world()
+    let late: IncomingTransfer | undefined
+    to.witness.offer = (_, incoming) => {
+      late = incoming
+    }
+    await clock.until(from.transport.transfer(b, new Uint8Array(), body(1), new AbortController().signal))
+    if (late === undefined) throw new Error('nothing was offered')
+    const first = late.accept()[Symbol.asyncIterator]().next()
+    await expect(clock.until(first)).rejects.toThrow('answered before')
+  })
+
   test('fails on both sides by a reset in its midst, and lets go of the body', async () => {
     const { clock, network, a: from, b: to } = world()
     let closed = false
