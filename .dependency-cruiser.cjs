@@ -6,7 +6,8 @@
 const FLOORS = [
   ['packages/interface'],
   ['packages/quorum'],
-  ['packages/(?:engine|journal|transport|machine)-[^/]+', 'packages/balance', 'packages/linearizability'],
+  ['packages/engine-parts'],
+  ['packages/(?:engine(?!-parts)|journal|transport|machine)-[^/]+', 'packages/balance', 'packages/linearizability'],
   ['packages/replica', 'packages/client'],
   ['packages/node', 'packages/simulator'],
   ['packages/(?:testing|compliance)'],

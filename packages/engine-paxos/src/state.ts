@@ -1,3 +1,4 @@
+import { Outbox } from '@conclave/engine-parts'
 import {
   assert,
   type Decided,
@@ -27,7 +28,6 @@ import {
 import { SlotLog } from './log.ts'
 import { type Body, decodeSnapshotHeader, encodeMessage, encodeSnapshotHeader, type Message } from './messages.ts'
 import { decodeMeta, encodeMeta } from './meta.ts'
-import { Outbox } from './outbox.ts'
 import { Pledge } from './pledge.ts'
 import type { Farewell, Role } from './roles/role.ts'
 import { decodeAccepted, decodeReign, encodeAccepted, type Value, valueKind } from './value.ts'

@@ -1,16 +1,15 @@
+import { encodeMembers, jointWithout, jointWithVoters, membershipFits, settledMembership } from '@conclave/engine-parts'
 import {
-  MalformedBytes,
   type Member,
   type Membership,
   type MembershipChange,
-  mostRemoved,
   type NodeId,
   position,
   type Refusal,
   type RequestId,
 } from '@conclave/interface'
 import { changedMembership } from '@conclave/quorum'
-import { decodeMembers, encodeMembers, entryKind, makeEntry, mostConfigurationBytes, mostMembers } from './entry.ts'
+import { entryKind, makeEntry } from './entry.ts'
 import { endLease } from './lease.ts'
 import { appendHeadBytes, entryLengthBytes } from './messages.ts'
 import { startProgress, tickCatchUp } from './progress.ts'
@@ -31,8 +30,8 @@ import { handOverAtOnce } from './transfer.ts'
 export const reconfigure = (raft: RaftState, role: LeaderRole, id: RequestId, change: MembershipChange): void => {
   const closed = closedFor(raft, role)
   if (closed !== undefined) return raft.settle(id, { type: 'refused', reason: closed })
-  const next = changedMembership(raft.membership, change, without)
-  if (next === undefined || !fits(raft, next) || !fits(raft, settled(next)))
+  const next = changedMembership(raft.membership, change, jointWithout)
+  if (next === undefined || !fits(raft, next) || !fits(raft, settledMembership(next)))
     return raft.settle(id, { type: 'refused', reason: 'invalid' })
   const at = appendConfiguration(raft, role, next)
   role.change = { id, endsAt: next.outgoing === undefined ? at : Number.POSITIVE_INFINITY }
@@ -49,49 +48,9 @@ const closedFor = (raft: RaftState, role: LeaderRole): Refusal | undefined => {
   return raft.disk === 'full' ? 'disk-full' : undefined
 }
 
-const without = (now: Membership, id: NodeId): Membership | undefined => {
-  const leaving = now.members.find((member) => member.id === id)
-  if (leaving === undefined) return undefined
-  const voters = votersOf(now)
-  // A learner just goes: it counts nowhere.
-  if (leaving.role === 'learner') return forget(now, [id])
-  if (voters.length === 1) return undefined
-  const members = now.members.map((member) => (member === leaving ? { ...leaving, role: 'learner' as const } : member))
-  return { ...now, members, outgoing: voters }
-}
-
-const votersOf = ({ members }: Membership): NodeId[] =>
-  members.filter(({ role }) => role === 'voter').map(({ id }) => id)
-
-const forget = ({ members, removed = [] }: Membership, ids: readonly NodeId[]): Membership => ({
-  members: members.filter(({ id }) => !ids.includes(id)),
-  ...(removed.length + ids.length > 0 && { removed: [...removed, ...ids].slice(-mostRemoved) }),
-})
-
-/** What a joint configuration becomes: voters of the past are gone. A configuration that is not joint is what it is. */
-const settled = (joint: Membership): Membership => {
-  const { members, outgoing } = joint
-  if (outgoing === undefined) return joint
-  return forget(
-    joint,
-    members.filter(({ id, role }) => role === 'learner' && outgoing.includes(id)).map(({ id }) => id),
-  )
-}
-
 /** Whether everybody could read it, in a message and in the header of a snapshot. */
-const fits = (raft: RaftState, membership: Membership): boolean => {
-  if (membership.members.length > mostMembers) return false
-  const bytes = encodeMembers(membership)
-  const overhead = appendHeadBytes + entryLengthBytes + 9
-  if (bytes.length > mostConfigurationBytes || bytes.length + overhead > raft.limits.messageBytes) return false
-  try {
-    decodeMembers(bytes)
-    return true
-  } catch (error) {
-    if (error instanceof MalformedBytes) return false
-    throw error
-  }
-}
+const fits = ({ limits }: RaftState, membership: Membership): boolean =>
+  membershipFits(membership, limits.messageBytes, appendHeadBytes + entryLengthBytes + 9)
 
 const appendConfiguration = (raft: RaftState, role: LeaderRole, membership: Membership): number => {
   endLease(role)
@@ -118,7 +77,7 @@ export const afterCommit = (raft: RaftState, role: LeaderRole): void => {
   if (latest.position > raft.commit) return
   if (latest.membership.outgoing !== undefined) {
     // Also if an earlier leader began it.
-    const endsAt = appendConfiguration(raft, role, settled(latest.membership))
+    const endsAt = appendConfiguration(raft, role, settledMembership(latest.membership))
     if (role.change !== undefined) role.change = { id: role.change.id, endsAt }
     return
   }
@@ -178,11 +137,6 @@ const tickLearner = (raft: RaftState, role: LeaderRole, { id, promote }: Member)
 
 /** Nobody asked for it but the mark in the configuration, so a later leader does it as well. */
 const promote = (raft: RaftState, role: LeaderRole, ready: ReadonlySet<NodeId>): void => {
-  const now = raft.membership
-  const members = now.members.map((member): Member => {
-    const { id, name, addresses } = member
-    return ready.has(id) ? { id, name, addresses, role: 'voter' } : member
-  })
-  const next = { ...now, members, outgoing: votersOf(now) }
+  const next = jointWithVoters(raft.membership, ready)
   if (fits(raft, next)) appendConfiguration(raft, role, next)
 }

@@ -7,8 +7,9 @@
  * What version 1 can say is said in version 1, whatever the sender knows, so that servers of both run together: one that knows only version 1
  * drops the rest as malformed.
  */
+import { readMembership, writeMembership } from '@conclave/engine-parts'
 import { ByteReader, ByteWriter, type Chunks, MalformedBytes, type Membership } from '@conclave/interface'
-import { decodeEntry, type Entry, readMembership, type Term, term, writeMembership } from './entry.ts'
+import { decodeEntry, type Entry, type Term, term } from './entry.ts'
 
 export type MessageVersion = 1 | 2
 

@@ -1,5 +1,6 @@
+import { readNodeId } from '@conclave/engine-parts'
 import { ByteReader, ByteWriter, MalformedBytes, type NodeId } from '@conclave/interface'
-import { readNodeId, type Term, term } from './entry.ts'
+import { type Term, term } from './entry.ts'
 
 /** What is in the journal's one atomic record. */
 export interface Meta {

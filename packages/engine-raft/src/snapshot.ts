@@ -10,7 +10,7 @@ export const nameCaptured = (raft: RaftState, { id, position }: CapturedSnapshot
   if (position <= (raft.snapshot?.position ?? 0) || position > raft.commit) return
   const membership = raft.configurations.at(position)
   if (membership === undefined) return // a node that joins does not know yet who the members were: nobody must get a guess for it
-  const snapshot = { id, position, lastTerm: raft.log.termSinceSnapshot(position), membership }
+  const snapshot = { id, position, lastTerm: raft.log.reignSinceSnapshot(position), membership }
   raft.nameSnapshot(snapshot, encodeSnapshotHeader({ ...snapshot, term: snapshot.lastTerm }))
 }
 

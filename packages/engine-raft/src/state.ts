@@ -1,3 +1,4 @@
+import { Configurations, decodeMembers, Outbox, Pledge, StableMark } from '@conclave/engine-parts'
 import {
   assert,
   type Chunks,
@@ -20,18 +21,13 @@ import {
   slot,
   type Timing,
   type WriteId,
-  writeId,
 } from '@conclave/interface'
 import { type Quorum, quorumOf } from '@conclave/quorum'
-import { Configurations } from './configurations.ts'
-import { decodeEntry, decodeMembers, decodeReign, type Entry, entryKind, type Term, term } from './entry.ts'
+import { decodeEntry, decodeReign, type Entry, entryKind, type Term, term } from './entry.ts'
 import { RaftLog } from './log.ts'
 import { decodeSnapshotHeader, encodeMessage, type Message, type MessageVersion } from './messages.ts'
 import { decodeMeta, encodeMeta } from './meta.ts'
-import { Outbox } from './outbox.ts'
-import { Pledge } from './pledge.ts'
 import type { Role } from './roles/role.ts'
-import { StableMark } from './stable.ts'
 
 /** A snapshot that is named in the journal. */
 export interface NamedSnapshot {
@@ -81,10 +77,7 @@ export class RaftState {
   readonly pledge: Pledge
 
   #metaDirty = false
-  #nextWrite = 1
-  #toldTerm: Term | undefined
-  #toldLeader: NodeId | undefined
-  #out = new Outbox()
+  readonly #out = new Outbox()
 
   constructor(init: EngineInit, role: Role, version: MessageVersion) {
     this.self = init.self
@@ -138,7 +131,7 @@ export class RaftState {
   /** Promises `to`, the leader, what a `Pledge` says. @returns whether it may be told at once. */
   promise(to: NodeId): boolean {
     if (!this.pledge.made) this.#metaDirty = true
-    return this.pledge.give(to, this.now, this.#nextWrite)
+    return this.pledge.give(to, this.now, this.#out.nextWrite)
   }
 
   append(entry: Entry): number {
@@ -266,7 +259,7 @@ export class RaftState {
   }
 
   #send(to: NodeId, message: Chunks, lane: Lane, early: boolean): void {
-    this.#out.send(to, message, lane, early)
+    this.#out.send.push(early ? { to, message, lane, early } : { to, message, lane })
   }
 
   settle(id: RequestId, outcome: Outcome): void {
@@ -274,11 +267,11 @@ export class RaftState {
   }
 
   sendSnapshot(to: NodeId, id: SnapshotId, header: Uint8Array): void {
-    this.#out.sendSnapshot(to, id, header)
+    this.#out.sendSnapshot.push({ to, id, header })
   }
 
   answerSnapshot(from: NodeId, accept: boolean): void {
-    this.#out.answerSnapshot(from, accept)
+    this.#out.answerSnapshot.push({ from, accept })
   }
 
   askForCapture(): void {
@@ -287,29 +280,16 @@ export class RaftState {
 
   /** The id that the next write will have, if this turn writes anything. */
   get nextWrite(): WriteId {
-    return writeId(this.#nextWrite)
+    return this.#out.nextWrite
   }
 
   drain(): Effects {
-    const out = this.#out
-    this.#out = new Outbox()
-    if (this.#metaDirty) out.ops.unshift({ type: 'meta', bytes: encodeMeta(this.term, this.vote, this.pledge.made) })
+    const meta = this.#metaDirty ? encodeMeta(this.term, this.vote, this.pledge.made) : undefined
     this.#metaDirty = false
-    return out.effects(out.ops.length > 0 ? this.#issue(out.ops) : undefined, this.#leaderChange())
-  }
-
-  #issue(ops: Outbox['ops']): NonNullable<Effects['write']> {
-    const id = this.nextWrite
-    this.#nextWrite++
-    this.stable.issued(id, this.log.last)
-    return { id, ops }
-  }
-
-  #leaderChange(): Effects['leader'] {
-    if (this.#toldTerm === this.term && this.#toldLeader === this.leader) return undefined
-    this.#toldTerm = this.term
-    this.#toldLeader = this.leader
-    return this.leader === undefined ? { epoch: epochOf(this.term) } : { epoch: epochOf(this.term), id: this.leader }
+    const epoch = epochOf(this.term)
+    const effects = this.#out.drain(meta, this.leader === undefined ? { epoch } : { epoch, id: this.leader })
+    if (effects.write !== undefined) this.stable.issued(effects.write.id, this.log.last)
+    return effects
   }
 }
 

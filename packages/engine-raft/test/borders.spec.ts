@@ -1,7 +1,8 @@
+import { encodeMembers } from '@conclave/engine-parts'
 /** What is refused at the borders: bounds of configurations, and messages that parse but cannot be. */
 import { concatChunks, type Member, type Membership, nodeId } from '@conclave/interface'
 import { describe, expect, it } from 'vitest'
-import { encodeMembers, entryKind, makeEntry, type Term } from '../src/entry.ts'
+import { entryKind, makeEntry, type Term } from '../src/entry.ts'
 import {
   decodeMessage,
   decodeSnapshotHeader,

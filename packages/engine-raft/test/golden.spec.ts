@@ -1,16 +1,9 @@
+import { decodeMembers, encodeMembers } from '@conclave/engine-parts'
 /** The bytes of every format of this package. A change here is a new version of the format, never an edit of these lines. */
 import { concatChunks, MalformedBytes, type Membership, nodeId } from '@conclave/interface'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  decodeEntry,
-  decodeMembers,
-  encodeMembers,
-  encodeReign,
-  entryKind,
-  makeEntry,
-  type Term,
-} from '../src/entry.ts'
+import { decodeEntry, encodeReign, entryKind, makeEntry, type Term } from '../src/entry.ts'
 import {
   decodeMessage,
   decodeSnapshotHeader,

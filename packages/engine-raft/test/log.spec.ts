@@ -20,7 +20,7 @@ class WholeLog {
     }
     expect(log.term(this.base - 1)).toBeUndefined()
     expect(log.term(log.last + 1)).toBeUndefined()
-    if (snapshot > 0) expect(log.termSinceSnapshot(snapshot)).toBe(this.entries[snapshot - 1]?.term)
+    if (snapshot > 0) expect(log.reignSinceSnapshot(snapshot)).toBe(this.entries[snapshot - 1]?.term)
   }
 }
 
@@ -64,6 +64,6 @@ describe('the log in memory', () => {
     const log = new RaftLog(5, 2 as Term)
     expect(() => log.entry(5)).toThrow('not in memory')
     expect(() => log.truncateFrom(5)).toThrow('reaches below the tail')
-    expect(() => log.append(makeEntry(1 as Term, entryKind.batch, new Uint8Array()))).toThrow('after one of term 2')
+    expect(() => log.append(makeEntry(1 as Term, entryKind.batch, new Uint8Array()))).toThrow('after one of reign 2')
   })
 })

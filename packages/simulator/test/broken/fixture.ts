@@ -20,7 +20,8 @@ export const brokenParts = async (
   engine: { readonly from: string; readonly name: string },
   { name, edits, hooks }: Fixture,
 ): Promise<Parts> => {
-  const modules = await loadBroken(name, edits)
+  const users = edits.some(({ file }) => file.startsWith('engine-parts/')) ? [engine.from] : []
+  const modules = await loadBroken(name, edits, users)
   const made = modules.get(engine.from)?.[engine.name] as EngineFactory | undefined
   const replica = modules.get('replica') as Pick<Parts, 'createReplica'> | undefined
   const journal = modules.get('journal-file') as Pick<Parts, 'fileJournal'> | undefined

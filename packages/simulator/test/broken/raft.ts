@@ -49,7 +49,7 @@ export const brokenRafts: readonly Fixture[] = [
     rule: 'a write says nothing of an entry that was truncated while it was in flight',
     edits: [
       {
-        file: 'engine-raft/stable.ts',
+        file: 'engine-parts/stable-mark.ts',
         find: '    for (const pending of this.#pending) pending.last = Math.min(pending.last, position - 1)\n',
         replace: '',
       },
