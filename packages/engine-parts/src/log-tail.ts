@@ -81,9 +81,10 @@ export abstract class LogTail<Entry, Reign extends number> {
     return start.reign
   }
 
-  /** A snapshot is named at `position`: reigns that ended before it need no longer be known. */
+  /** A snapshot is named at `position`: reigns that ended before it, and are not in memory, need no longer be known. */
   snapshotAt(position: number): void {
-    const current = this.#starts.findLastIndex(({ at }) => at <= position)
+    const known = Math.min(position, this.#base)
+    const current = this.#starts.findLastIndex(({ at }) => at <= known)
     if (current > 0) this.#starts.splice(0, current)
   }
 

@@ -1,10 +1,10 @@
 import type { Monotonic, NodeId } from '@conclave/interface'
 
 /**
- * What this server has promised to leaders that serve reads under a lease (dissertation, section 6.4.1): for a time-out of its own clock from the
- * hearing of a heartbeat it votes for nobody else, and does not campaign.
+ * What this node has promised to leaders that serve reads under a lease (Ongaro's dissertation on Raft, section 6.4.1): for a time-out of its own clock from
+ * the hearing of a heartbeat it helps to elect nobody else, itself included.
  *
- * That such promises were ever made is on disk before the first one leaves. A server that starts again does not know what it promised last, so it
+ * That such promises were ever made is on disk before the first one leaves. A node that starts again does not know what it promised last, so it
  * keeps quiet for as long as any promise can last.
  */
 export class Pledge {
@@ -41,6 +41,11 @@ export class Pledge {
       this.#write = nextWrite
     }
     return this.#write === 0
+  }
+
+  /** The leader to which it was given has given its reign away: it holds no more. What was promised before a restart still does. */
+  release(): void {
+    this.#until = 0
   }
 
   persisted(write: number): void {
