@@ -171,5 +171,6 @@ export const acceptNewEpoch = (zab: ZabState, role: FollowingRole, { epoch }: Me
     role.phase = 'discovery'
     zab.leader = undefined
   } else if (epoch < zab.acceptedEpoch || zab.acceptedFrom !== leader) return ask(zab, role)
+  role.known = true
   report(zab, role)
 }

@@ -11,6 +11,7 @@ export const follow = (zab: ZabState, leader: NodeId): void => {
     type: 'FOLLOWING',
     leader,
     phase: 'discovery',
+    known: false,
     silentTicks: 0,
     askIn: 0,
     resumed: false,
@@ -35,7 +36,7 @@ export const tickFollowing = (zab: ZabState, role: FollowingRole): void => {
   // Somebody who was only voted for has to show that it leads.
   const patience = role.phase === 'discovery' ? Math.ceil(electionTicks / 2) : electionTicks
   if (role.silentTicks >= patience) becomeLooking(zab)
-  else if (role.phase === 'discovery' && zab.acceptedFrom !== role.leader) ask(zab, role)
+  else if (!role.known) ask(zab, role)
 }
 
 /** A history in short. */
@@ -53,6 +54,7 @@ export const report = (zab: ZabState, role: FollowingRole): void => {
 
 /** What is told at once may cross what the leader says: so not more often than heartbeats, or each would make the other say more. */
 export const reportAgain = (zab: ZabState, role: FollowingRole): void => {
+  if (!role.known) return ask(zab, role)
   if (role.askIn > 0) return
   role.askIn = zab.timing.heartbeatTicks
   report(zab, role)

@@ -28,6 +28,8 @@ export interface FollowingRole {
    * quorum follows the leader, which is told when what it proposes is committed.
    */
   phase: 'discovery' | 'synchronization' | 'broadcast'
+  /** NEWEPOCH came since this node follows: the leader knows of it. */
+  known: boolean
   /** Ticks since the leader was heard. */
   silentTicks: number
   /** Ticks until CEPOCH, or where this node stands, is told again. */
