@@ -1,6 +1,6 @@
 /**
- * The suites that a plug-in has to pass, one per contract: `@conclave/compliance/engine`, `/journal`, `/transport`, `/machine`. Each gives a list of
- * tests that any test runner can run.
+ * The suites that a plug-in has to pass, one per contract: `@conclave/compliance/engine`, `/journal`, `/transport`, `/machine`,
+ * `/balance`. Each gives a list of tests that any test runner can run.
  *
  * @example
  * ```ts
