@@ -7,7 +7,11 @@ const FLOORS = [
   ['packages/interface'],
   ['packages/quorum'],
   ['packages/engine-parts'],
-  ['packages/(?:engine(?!-parts)|journal|transport|machine)-[^/]+', 'packages/balance', 'packages/linearizability'],
+  [
+    'packages/(?:engine(?!-parts)|journal|transport|machine|balancer)-[^/]+',
+    'packages/balance',
+    'packages/linearizability',
+  ],
   ['packages/replica', 'packages/client'],
   ['packages/node', 'packages/simulator'],
   ['packages/(?:testing|compliance)'],
@@ -15,7 +19,7 @@ const FLOORS = [
 ]
 
 /** What must also run in a browser: no node: module, no package outside the workspace. */
-const PURE = '^packages/(?:interface|quorum|balance|linearizability|engine-[^/]+|machine-[^/]+)/src/'
+const PURE = '^packages/(?:interface|quorum|balance|linearizability|engine-[^/]+|machine-[^/]+|balancer-[^/]+)/src/'
 
 const onFloors = (floors) => `^(?:${floors.flat().join('|')})/`
 
@@ -43,7 +47,7 @@ module.exports = {
     },
     {
       name: 'pure-imports-pure',
-      comment: 'engines, machines, quorum and interface run in a browser as they are',
+      comment: 'engines, machines, balancers, quorum and interface run in a browser as they are',
       severity: 'error',
       from: { path: PURE },
       to: { pathNot: '^packages/' },

@@ -45,6 +45,7 @@ const PLANTED: Readonly<Record<string, string>> = {
   'packages/engine-b/src/two.ts': "import './one.ts'\n", // a circle
   'packages/engine-b/src/three.ts': "import './four.ts'\nexport type T = 3\n",
   'packages/engine-b/src/four.ts': "import type { T } from './three.ts'\nexport const t: T = 3\n", // allowed: types only
+  'packages/balancer-a/src/index.ts': "import 'node:fs'\n",
   'packages/journal-a/src/index.ts': "import 'node:fs'\nimport '@conclave/replica'\n",
   'packages/journal-a/test/a.spec.ts': "import '@conclave/replica'\n", // allowed: it is a test
   'packages/replica/src/index.ts': "import '@conclave/engine-a'\nimport './absent.ts'\n",
@@ -60,6 +61,7 @@ const EXPECTED = [
   'no-circular packages/engine-b/src/one.ts',
   'not-to-unresolvable packages/engine-a/src/index.ts',
   'not-to-unresolvable packages/replica/src/index.ts',
+  'pure-imports-pure packages/balancer-a/src/index.ts',
   'pure-imports-pure packages/engine-a/src/index.ts',
   'pure-imports-pure packages/engine-b/src/index.ts',
   'pure-imports-pure packages/quorum/src/index.ts',
@@ -92,7 +94,7 @@ async function catchesPlantedViolations(): Promise<string[]> {
 }
 
 const isModule = /^(?:packages|apps)\/[^/]+\/(?:src|test|bin)\/.*\.(?:ts|js|mjs|cjs)$/
-const PURE = /^packages\/(?:interface|quorum|balance|linearizability|engine-[^/]+|machine-[^/]+)\/src\//
+const PURE = /^packages\/(?:interface|quorum|balance|linearizability|engine-[^/]+|machine-[^/]+|balancer-[^/]+)\/src\//
 
 async function readsThisWorkspace(): Promise<string[]> {
   const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'packages', 'apps'], {
