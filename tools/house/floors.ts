@@ -55,8 +55,8 @@ const PLANTED: Readonly<Record<string, string>> = {
 
 const EXPECTED = [
   'floor-0 packages/interface/src/index.ts',
-  'floor-2 packages/engine-a/src/state.ts',
-  'floor-2 packages/journal-a/src/index.ts',
+  'floor-3 packages/engine-a/src/state.ts',
+  'floor-3 packages/journal-a/src/index.ts',
   'floor-unknown packages/attic/src/index.ts',
   'no-circular packages/engine-b/src/one.ts',
   'not-to-unresolvable packages/engine-a/src/index.ts',
