@@ -3,11 +3,11 @@ import { dirname, resolve } from 'node:path'
 import type { EngineFactory, Logger, Timing } from '@conclave/interface'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
+import { engineNames } from './built-ins.ts'
+import { isFactory } from './engine-loader.ts'
+import { isPath, placeOf } from './engine-place.ts'
 import { InvalidConfig } from './errors.ts'
 
-/** Engines that come with this package, by name. Anything else is passed as an `EngineFactory`. */
-export const engineNames = ['raft', 'paxos'] as const
-export type EngineName = (typeof engineNames)[number]
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
@@ -50,7 +50,7 @@ const oneOrMore = <Schema extends z.ZodType>(schema: Schema) =>
   z.union([schema.transform((value) => [value]), z.array(schema).min(1)])
 const nodeName = z.string().regex(/^[0-9a-zA-Z._-]{1,63}$/, '1 to 63 characters of 0-9 a-z A-Z . _ -')
 
-/** What a node's configuration file may say; YAML or JSON. Relative `data` is relative to the file. */
+/** What a node's configuration file may say; YAML or JSON. A relative `data` or `engine` is relative to the file. */
 export const nodeFileSchema = z.strictObject({
   name: nodeName,
   cluster: nodeName.default('conclave'),
@@ -61,7 +61,7 @@ export const nodeFileSchema = z.strictObject({
     .refine((members) => Object.keys(members).length >= 1 && Object.keys(members).length <= 31, '1 to 31 members')
     .optional(),
   join: z.boolean().default(false),
-  engine: z.enum(engineNames).default('raft'),
+  engine: z.string().min(1, 'the name of an engine, a path or a package').default('raft'),
   profile: z.enum(['lan', 'wan']).default('lan'),
   durability: z.enum(['disk', 'memory']).default('disk'),
   snapshotBytes: size(4096).default(64 * 1024 ** 2),
@@ -90,8 +90,11 @@ export interface NodeConfig {
   readonly members?: Readonly<Record<string, string | readonly string[]>>
   /** Join a cluster that is there, by being added to it (`conclave member add`); it waits until then. It never founds one. Default false. */
   readonly join?: boolean
-  /** A name of `engineNames`, or the factory of any engine package; the same on every member. Default `raft`. */
-  readonly engine?: EngineName | EngineFactory
+  /**
+   * One of `engineNames`; the path of an engine's file or package (`./x`, `../x`, absolute) or the name of a package, from the working directory; or the factory of any
+   * engine. The same on every member. Default `raft`.
+   */
+  readonly engine?: string | EngineFactory
   /** Timing. Default `lan`. */
   readonly profile?: 'lan' | 'wan'
   /** `memory` forgets everything at exit: for tests only. Default `disk`. */
@@ -113,7 +116,7 @@ export interface NodeConfig {
 
 /** A checked configuration. */
 export interface ResolvedConfig extends Omit<NodeFile, 'engine' | 'log'> {
-  readonly engine: EngineName | EngineFactory
+  readonly engine: string | EngineFactory
 }
 
 const nearest = (key: string, allowed: readonly string[]): string | undefined =>
@@ -177,11 +180,10 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 /** What no schema sees: objects of the embedding program. Without types nothing else keeps them from failing later, and deep inside. */
 const checkObjects = (engine: unknown, logger: unknown): void => {
   const problems: string[] = []
-  if (typeof engine !== 'string') {
-    const { name, contract, create }: Readonly<Record<string, unknown>> = isObject(engine) ? engine : {}
-    if (typeof name !== 'string' || name === '' || contract !== 1 || typeof create !== 'function')
-      problems.push(`engine: must be one of ${engineNames.join(', ')}, or an EngineFactory of contract 1`)
-  }
+  if (typeof engine !== 'string' && !isFactory(engine))
+    problems.push(
+      `engine: must be one of ${engineNames.join(', ')}, a path, a package, or an EngineFactory of contract 1`,
+    )
   const missing = ['debug', 'info', 'warn', 'error'].filter(
     (method) => typeof (logger as Readonly<Record<string, unknown>> | null)?.[method] !== 'function',
   )
@@ -204,8 +206,12 @@ export const resolveConfig = (config: NodeConfig): ResolvedConfig => {
   return { ...checked, data: resolve(checked.data), engine }
 }
 
+/** What the file says of an engine, for a reader elsewhere. What is not there is named as before: the loader says so. */
+const engineFrom = (engine: string, directory: string): string =>
+  placeOf(engine, { from: directory }) ?? (isPath(engine) ? resolve(directory, engine) : engine)
+
 /**
- * Reads and checks a configuration file, YAML or JSON.
+ * Reads and checks a configuration file, YAML or JSON. Paths and packages in it become absolute paths.
  * @throws InvalidConfig if it cannot be read, does not parse or does not hold.
  */
 export const loadConfig = async (file: string): Promise<NodeFile> => {
@@ -216,5 +222,6 @@ export const loadConfig = async (file: string): Promise<NodeFile> => {
     throw new InvalidConfig(file, [error instanceof Error ? error.message : String(error)])
   }
   const checked = check(value, file)
-  return { ...checked, data: resolve(dirname(resolve(file)), checked.data) }
+  const directory = dirname(resolve(file))
+  return { ...checked, data: resolve(directory, checked.data), engine: engineFrom(checked.engine, directory) }
 }

@@ -16,7 +16,6 @@
 export type { Client, Kv } from '@conclave/client'
 export type { NodeStatus } from '@conclave/client/protocol'
 export {
-  engineNames,
   type LogLevel,
   loadConfig,
   logLevels,
@@ -27,6 +26,7 @@ export {
   profiles,
   resolveConfig,
 } from './config.ts'
+export * from './engines.ts'
 export { DataDirectoryRefused, InvalidConfig } from './errors.ts'
 export { initNode } from './init.ts'
 export { type ConclaveNode, type Leader, type NodeEvents, startNode } from './node.ts'

@@ -1,7 +1,5 @@
 import { type Client, connect, type Kv } from '@conclave/client'
 import { clientProtocol, type MemberNews, type NodeStatus } from '@conclave/client/protocol'
-import { paxos } from '@conclave/engine-paxos'
-import { raft } from '@conclave/engine-raft'
 import {
   type EngineFactory,
   type Epoch,
@@ -28,7 +26,7 @@ import {
 import { Belonging } from './belonging.ts'
 import { localChannels, streamChannel } from './channels.ts'
 import { ClientService } from './client-service.ts'
-import { type EngineName, type NodeConfig, profiles, type ResolvedConfig, resolveConfig } from './config.ts'
+import { type NodeConfig, profiles, type ResolvedConfig, resolveConfig } from './config.ts'
 import {
   type Beginning,
   beginningOf,
@@ -37,9 +35,10 @@ import {
   prepareDirectory,
   recordJournal,
 } from './data-directory.ts'
+import { loadEngine } from './engine-loader.ts'
 import { InvalidConfig } from './errors.ts'
 import { nodeStatus } from './node-status.ts'
-import { recordedJournal, rosterTransport } from './parts.ts'
+import { namedEngine, recordedJournal, rosterTransport } from './parts.ts'
 import { Roster } from './roster.ts'
 import { servedBy } from './serving.ts'
 
@@ -78,7 +77,6 @@ export interface ConclaveNode extends AsyncDisposable {
   close(): Promise<void>
 }
 
-const engines: Readonly<Record<EngineName, EngineFactory>> = { raft, paxos }
 const systemRandom: Random = { next: Math.random }
 /** The names that count machines from 1, on every node alike. */
 const machines = () => [kvMachine()]
@@ -86,10 +84,14 @@ const machines = () => [kvMachine()]
 /**
  * Starts a node: resolves once it has recovered its journal, listens and takes part; there may be no leader yet. Installs no signal handler, never
  * ends the process, and writes nothing but to `config.logger`.
- * @throws InvalidConfig, DataDirectoryRefused, DataDirectoryInUse, CorruptJournal; Error if an address cannot be listened on.
+ * @throws InvalidConfig, DataDirectoryRefused, DataDirectoryInUse, CorruptJournal, EngineCreateFailed; what `loadEngine` throws, if the engine is named; Error if
+ * an address cannot be listened on.
  */
 export const startNode = async (config: NodeConfig): Promise<ConclaveNode> => {
-  const resolved = resolveConfig(config)
+  const checked = resolveConfig(config)
+  const engine =
+    typeof checked.engine === 'string' ? await loadEngine(checked.engine, { from: process.cwd() }) : checked.engine
+  const resolved = { ...checked, engine }
   const { name, cluster, data } = resolved
   await prepareDirectory(data, name, cluster)
   const identity = await loadOrCreateIdentity(identityPath(data))
@@ -122,10 +124,15 @@ const idsOf = ({ members, name }: ResolvedConfig, self: NodeId): Record<string, 
     ? { [name]: self }
     : Object.fromEntries(Object.entries(members).map(([member, [first = '']]) => [member, idOf(first)]))
 
+/** A configuration whose engine is loaded. */
+interface LoadedConfig extends ResolvedConfig {
+  readonly engine: EngineFactory
+}
+
 class RunningNode implements ConclaveNode {
   readonly id: NodeId
   readonly name: string
-  readonly #config: ResolvedConfig
+  readonly #config: LoadedConfig
   readonly #identity: Identity
   readonly #logger: Logger
   readonly #beginning: Beginning
@@ -144,7 +151,7 @@ class RunningNode implements ConclaveNode {
   #relink: () => void = () => {}
   #closing: Promise<void> | undefined
 
-  constructor(config: ResolvedConfig, identity: Identity, beginning: Beginning, logger: Logger) {
+  constructor(config: LoadedConfig, identity: Identity, beginning: Beginning, logger: Logger) {
     this.id = identity.id
     this.name = config.name
     this.#config = config
@@ -278,7 +285,7 @@ class RunningNode implements ConclaveNode {
     const journal = fileJournal({ directory: journalPath(data), durability, logger })
     return createReplica({
       self: this.id,
-      engine: typeof engine === 'string' ? engines[engine] : engine,
+      engine: namedEngine(engine),
       founders,
       journal: recordedJournal(journal, () => recordJournal(data, this.#beginning)),
       transport,
@@ -347,7 +354,7 @@ class RunningNode implements ConclaveNode {
         id: this.id,
         name: this.name,
         cluster,
-        engine: typeof engine === 'string' ? engine : engine.name,
+        engine: engine.name,
         members: this.#roster?.members() ?? [],
         membership: this.#replica.membership,
         leases: this.#replica.supports?.leases === true,

@@ -1,6 +1,23 @@
-/** Journal and transport of a node, as the replica gets them: with what the node has to know and say of them. */
-import type { Journal, Transport } from '@conclave/interface'
+/** Engine, journal and transport of a node, as the replica gets them: with what the node has to know and say of them. */
+import type { EngineFactory, Journal, Transport } from '@conclave/interface'
+import { EngineCreateFailed } from './engine-errors.ts'
 import type { Roster } from './roster.ts'
+
+/** The engine, whose failure at the start tells which one it was. */
+export const namedEngine = (factory: EngineFactory): EngineFactory => ({
+  name: factory.name,
+  contract: factory.contract,
+  create: (init) => {
+    try {
+      return factory.create(init)
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      throw new EngineCreateFailed(`the engine "${factory.name}" cannot start on this node's journal: ${why}`, {
+        cause: error,
+      })
+    }
+  },
+})
 
 /** The journal, with the record beside it that it exists, made before the engine takes its first step. */
 export const recordedJournal = (journal: Journal, record: () => Promise<void>): Journal => ({

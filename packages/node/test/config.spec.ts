@@ -43,7 +43,8 @@ describe('a configuration', () => {
   })
 
   test('with a wrong value names the key and the allowed values', () => {
-    expect(problemsOf({ ...good, engine: 'rft' })).toEqual(['engine: must be one of "raft", "paxos"'])
+    expect(problemsOf({ ...good, profile: 'man' })).toEqual(['profile: must be one of "lan", "wan"'])
+    expect(problemsOf({ ...good, engine: '' })).toEqual(['engine: must be the name of an engine, a path or a package'])
     expect(problemsOf({ ...good, durability: 'maybe' })).toEqual(['durability: must be one of "disk", "memory"'])
     expect(problemsOf({ ...good, snapshotBytes: 'big' })[0]).toContain('snapshotBytes: must be a size')
   })
@@ -119,9 +120,13 @@ describe('what is no configuration at all', () => {
     [
       'an engine that is none',
       { ...good, engine: {} },
-      'engine: must be one of raft, paxos, or an EngineFactory of contract 1',
+      'engine: must be one of raft, paxos, a path, a package, or an EngineFactory of contract 1',
     ],
-    ['no engine', { ...good, engine: null }, 'engine: must be one of raft, paxos, or an EngineFactory of contract 1'],
+    [
+      'no engine',
+      { ...good, engine: null },
+      'engine: must be one of raft, paxos, a path, a package, or an EngineFactory of contract 1',
+    ],
     [
       'an engine of another contract',
       { ...good, engine: { name: 'x', contract: 2, create: () => {} } },
