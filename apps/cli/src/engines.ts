@@ -1,4 +1,14 @@
-import type { NodeFile } from '@conclave/node'
+import { type EngineSearch, engineNames } from '@conclave/node/engines'
+import { type Config, Flags } from '@oclif/core'
 
-/** Engines by the names that they have in a node's configuration, the default first. Written down here so that a flag loads none of them. */
-export const engines = ['raft', 'paxos'] as const satisfies readonly NodeFile['engine'][]
+const others = 'the path of an engine (./my-engine, ./my-engine.js), or the name of a package'
+
+/** `--engine`. */
+export const engineFlag = (what: string) =>
+  Flags.string({ description: `${what}: ${engineNames.join(', ')}, ${others}`, helpValue: 'NAME|PATH|PACKAGE' })
+
+/** Where engines are looked for: from `from`, then where `conclave plugins install` puts packages. */
+export const engineSearch = ({ dataDir }: Pick<Config, 'dataDir'>, from = process.cwd()): EngineSearch => ({
+  from,
+  also: [dataDir],
+})

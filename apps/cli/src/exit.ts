@@ -30,7 +30,16 @@ export class CommandFailed extends Error {
 const field = (error: unknown, name: string): unknown =>
   typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[name] : undefined
 
-const usageCodes = new Set(['invalid-config', 'invalid-endpoint', 'invalid-plan'])
+const usageCodes = new Set([
+  'invalid-config',
+  'invalid-endpoint',
+  'invalid-plan',
+  'invalid-insight',
+  'engine-not-found',
+  'no-engine',
+  'engine-contract',
+  'engine-name-taken',
+])
 const refusedCodes = new Set(['refused', 'compacted'])
 const unavailableCodes = new Set(['unavailable', 'aborted', 'overloaded', 'client-closed'])
 

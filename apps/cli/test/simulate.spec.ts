@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { engineNames } from '@conclave/node/engines'
 import { faultTypes, type Parts, parsePlan, planOf, run as runPlan } from '@conclave/simulator'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { engines } from '../src/engines.ts'
 import { failsLike, investigate, writePlan } from '../src/simulate/investigate.ts'
 import { partsOf } from '../src/simulate/parts.ts'
 import { campaignLine } from '../src/simulate/progress.ts'
@@ -36,12 +36,47 @@ const control = async (jobs: number, shouldStop = never) => ({
   shouldStop,
 })
 
-test('every engine that a flag names can be simulated; another is refused with those that there are', async () => {
-  for (const name of engines) {
-    const { engine, insight } = await partsOf(name)
-    expect([engine.name, insight?.engine]).toEqual([name, name])
-  }
-  await expect(partsOf('vsr')).rejects.toMatchObject({ code: 'unknown-engine', hint: 'There are: raft, paxos.' })
+/** A module outside of the workspace: Raft under another name, and what else it exports. */
+const foreign = (more = ''): string => {
+  const raft = JSON.stringify(new URL('../../../packages/engine-raft/src/index.ts', import.meta.url).href)
+  const path = join(directory, 'my-raft.mjs')
+  const create = '(init) => raft.create(init)'
+  writeFileSync(
+    path,
+    `import { raft } from ${raft}\nexport default { name: 'my-raft', contract: 1, create: ${create} }\n${more}`,
+  )
+  return path
+}
+
+describe('the engine that is simulated', () => {
+  test('may be any that comes with Conclave; for most of them there is an insight', async () => {
+    for (const name of engineNames) {
+      const { engine, insight } = await partsOf(name)
+      expect([engine.name, insight?.engine ?? name]).toEqual([name, name])
+    }
+    await expect(partsOf('vsr')).rejects.toMatchObject({ code: 'engine-not-found' })
+  })
+
+  test('may come from elsewhere, and bring its insight along', async () => {
+    const marks = '{ marks: [{ name: "elected" }], watch: () => ({}) }'
+    const { engine, insight } = await partsOf(foreign(`export const insight = { engine: 'my-raft', marks: ${marks} }`))
+    expect([engine.name, insight?.marks.marks]).toEqual(['my-raft', [{ name: 'elected' }]])
+  })
+
+  test.each([
+    ['null', 'is no object'],
+    ['{ engine: "raft" }', 'is about the engine "raft"'],
+    ['{ engine: "my-raft" }', 'lacks `marks`'],
+    ['{ engine: "my-raft", marks: { marks: [{}], watch() {} } }', 'lacks `marks`'],
+    ['{ engine: "my-raft", marks: { marks: [], watch() {} }, standing: true }', 'has a `standing` that is no function'],
+    ['{ engine: "my-raft", marks: { marks: [], watch() {} }, exempt: {} }', 'has an `exempt` that is no Map'],
+  ])('is refused with an insight that is none: %s', async (insight, problem) => {
+    const path = foreign(`export const insight = ${insight}`)
+    await expect(partsOf(path)).rejects.toMatchObject({
+      code: 'invalid-insight',
+      message: expect.stringContaining(problem),
+    })
+  })
 })
 
 describe('what is asked for', () => {
@@ -197,6 +232,25 @@ describe('conclave simulate', () => {
     expect(summary).toMatchObject({ runs: 2, verdict: 'passed', seeds: { first: 3, last: 4 }, interrupted: false })
     expect(text.stdout).toContain(`digest ${summary.digest}`)
     expect(text.stdout).toContain('again: conclave simulate --engine raft --seed 3 --runs 2 --nodes 3')
+  })
+
+  test('runs an engine from elsewhere, in threads of its own too', async () => {
+    const path = foreign()
+    const { code, stdout, stderr } = await run(directory, [
+      'simulate',
+      '--engine',
+      './my-raft.mjs',
+      '--runs',
+      '3',
+      '--jobs',
+      '2',
+    ])
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toContain('my-raft, seeds from 1 on, in 2 threads')
+    expect(stdout).toContain(`again: conclave simulate --engine ${path} --seed 1 --runs 3`)
+    const unknown = await run(directory, ['simulate', '--engine', './none.mjs'])
+    expect(unknown.code).toBe(2)
+    expect(unknown.stderr).toContain('there is no engine at ./none.mjs')
   })
 
   test('its help names every kind of fault, also to a reader that leaves early', async () => {

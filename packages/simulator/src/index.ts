@@ -10,7 +10,7 @@ export {
 export { settlePromises, VirtualClock } from './clock.ts'
 export * from './diagram.ts'
 export type { HistoryOperation } from './history.ts'
-export type { EngineInsight } from './insight.ts'
+export { type EngineInsight, InvalidInsight, insightFrom } from './insight.ts'
 export { type Broken, type Invariant, invariants } from './invariants/index.ts'
 export { paxosInsight } from './marks/paxos.ts'
 export { raftInsight } from './marks/raft.ts'

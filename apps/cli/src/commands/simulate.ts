@@ -1,23 +1,24 @@
 import { Flags } from '@oclif/core'
 import { ConclaveCommand } from '../base-command.ts'
-import { engines } from '../engines.ts'
+import { engineFlag, engineSearch } from '../engines.ts'
 
 export class Simulate extends ConclaveCommand {
   static override summary = 'Run whole clusters in a simulated world where everything goes wrong, and check every step.'
   static override description =
     'A seed decides what happens: crashes, partitions, broken disks, pauses, membership changes. The same seed gives the same run. Exit code 1 if an invariant was violated; then the plan is shrunk, its timeline is printed, and the plan (for --replay) and a diagram are written. Ctrl-C ends with the summary so far and exit code 130.'
   static override usage = [
-    '<%= command.id %> [--seed N] [--runs N | --duration TIME] [--engine NAME] [--nodes N] [--faults LIST] [--leases] [--jobs N] [--out DIR] [--json]',
-    '<%= command.id %> --replay FILE [--engine NAME] [--out DIR] [--json]',
+    '<%= command.id %> [--seed N] [--runs N | --duration TIME] [--engine ENGINE] [--nodes N] [--faults LIST] [--leases] [--jobs N] [--out DIR] [--json]',
+    '<%= command.id %> --replay FILE [--engine ENGINE] [--out DIR] [--json]',
   ]
   static override examples = [
     '<%= config.bin %> <%= command.id %> --runs 1000 --seed 1',
     '<%= config.bin %> <%= command.id %> --engine paxos --runs 1000',
+    '<%= config.bin %> <%= command.id %> --engine ./my-engine --runs 1000',
     '<%= config.bin %> <%= command.id %> --duration 10m --nodes 5 --faults crash,partition',
     '<%= config.bin %> <%= command.id %> --replay conclave-simulate-7.json',
   ]
   static override flags = {
-    engine: Flags.string({ description: 'consensus engine', options: [...engines], default: 'raft' }),
+    engine: engineFlag('consensus engine (default: raft)'),
     seed: Flags.integer({ description: 'the first seed (default: 1); alone: only this one', min: 0, helpValue: 'N' }),
     runs: Flags.integer({ description: 'how many seeds (default: 100)', min: 1, max: 100_000_000, helpValue: 'N' }),
     duration: Flags.string({
@@ -54,12 +55,14 @@ export class Simulate extends ConclaveCommand {
 
   async run(): Promise<unknown> {
     const { flags } = await this.parse(Simulate)
+    const { importEngine } = await import('@conclave/node/engines')
     const { replay, simulate } = await import('../simulate/session.ts')
+    const { place: engine } = await importEngine(flags.engine ?? 'raft', engineSearch(this.config))
     const say = (text: string): void => this.log('%s', text)
     const { exit, json } =
       flags.replay === undefined
-        ? await simulate(flags, say)
-        : await replay({ file: flags.replay, engine: flags.engine, out: flags.out }, say)
+        ? await simulate({ ...flags, engine }, say)
+        : await replay({ file: flags.replay, engine, out: flags.out }, say)
     process.exitCode = exit
     return json
   }

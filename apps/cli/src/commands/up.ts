@@ -2,7 +2,7 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Flags } from '@oclif/core'
 import { ConclaveCommand, color } from '../base-command.ts'
-import { engines } from '../engines.ts'
+import { engineFlag, engineSearch } from '../engines.ts'
 import { CommandFailed, exitCodes } from '../exit.ts'
 import {
   addressOf,
@@ -34,11 +34,12 @@ export class Up extends ConclaveCommand {
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> -n 5 -d',
     '<%= config.bin %> <%= command.id %> --engine paxos',
+    '<%= config.bin %> <%= command.id %> --engine ./my-engine',
   ]
   static override flags = {
     nodes: Flags.integer({ char: 'n', description: 'how many (default: 3, or as many as there are)', min: 1, max: 9 }),
     detach: Flags.boolean({ char: 'd', description: 'return once a leader serves; end with `conclave down`' }),
-    engine: Flags.string({ description: 'consensus engine of a new cluster (default: raft)', options: [...engines] }),
+    engine: engineFlag('consensus engine of a new cluster (default: raft)'),
     data: Flags.string({ description: `directory of the cluster (default: ${defaultDirectory})`, helpValue: 'DIR' }),
     'snapshot-bytes': Flags.string({
       description: 'bytes of log between snapshots; only for a new cluster',
@@ -53,7 +54,8 @@ export class Up extends ConclaveCommand {
   async run(): Promise<unknown> {
     const { flags } = await this.parse(Up)
     const directory = resolve(flags.data ?? defaultDirectory)
-    const local = readCluster(directory) ?? (await this.create(directory, flags))
+    const engine = flags.engine === undefined ? undefined : await this.engineAt(flags.engine)
+    const local = readCluster(directory) ?? (await this.create(directory, { ...flags, engine }))
     if (flags.nodes !== undefined && flags.nodes !== local.nodes.length) {
       throw new CommandFailed(
         exitCodes.error,
@@ -62,11 +64,11 @@ export class Up extends ConclaveCommand {
         'Leave out -n, name another directory with --data, or remove it with: conclave down --purge',
       )
     }
-    if (flags.engine !== undefined && flags.engine !== local.engine) {
+    if (engine !== undefined && engine !== local.engine) {
       throw new CommandFailed(
         exitCodes.error,
         'other-engine',
-        `the cluster in ${directory} runs on ${local.engine}, not on ${flags.engine}`,
+        `the cluster in ${directory} runs on ${local.engine}, not on ${engine}`,
         'Leave out --engine, name another directory with --data, or remove it with: conclave down --purge',
       )
     }
@@ -80,6 +82,12 @@ export class Up extends ConclaveCommand {
       )
     }
     return flags.detach ? this.detached(local, supervisor) : this.foreground(local)
+  }
+
+  /** What names the engine to node processes, which run elsewhere. It is loaded here, so that one that cannot be is refused before anything is made. */
+  private async engineAt(name: string): Promise<string> {
+    const { importEngine } = await import('@conclave/node/engines')
+    return (await importEngine(name, engineSearch(this.config))).place
   }
 
   private create(

@@ -1,38 +1,31 @@
-import type { Parts } from '@conclave/simulator'
-import { engines } from '../engines.ts'
-import { CommandFailed, exitCodes } from '../exit.ts'
+import { importEngine } from '@conclave/node/engines'
+import { insightFrom, type Parts, paxosInsight, raftInsight } from '@conclave/simulator'
 
-const raftParts = async (): Promise<Parts> => {
-  const [{ raft }, { raftVersion1 }, { raftInsight }] = await Promise.all([
-    import('@conclave/engine-raft'),
-    import('@conclave/engine-raft/testing'),
-    import('@conclave/simulator'),
-  ])
-  return { engine: raft, previousEngine: raftVersion1, insight: raftInsight }
-}
+type Known = Pick<Parts, 'previousEngine' | 'insight'>
 
-const paxosParts = async (): Promise<Parts> => {
-  const [{ paxos }, { paxosInsight }] = await Promise.all([
-    import('@conclave/engine-paxos'),
-    import('@conclave/simulator'),
-  ])
-  return { engine: paxos, insight: paxosInsight }
-}
-
-const loaders: ReadonlyMap<string, () => Promise<Parts>> = new Map<(typeof engines)[number], () => Promise<Parts>>([
-  ['raft', raftParts],
-  ['paxos', paxosParts],
+/** What is known of the engines that come with Conclave. */
+const known: ReadonlyMap<string, () => Promise<Known>> = new Map<string, () => Promise<Known>>([
+  [
+    'raft',
+    async () => ({
+      previousEngine: (await import('@conclave/engine-raft/testing')).raftVersion1,
+      insight: raftInsight,
+    }),
+  ],
+  ['paxos', async () => ({ insight: paxosInsight })],
 ])
 
-/** What runs in the worlds of an engine. Loaded here, and not before. @throws CommandFailed if there is no such engine. */
+/** What a module says of its engine beside it, if it does. */
+const told = (engine: string, insight: unknown): Known =>
+  insight === undefined ? {} : { insight: insightFrom(insight, engine) }
+
+/**
+ * What runs in the worlds of an engine.
+ *
+ * @param engine one that comes with Conclave, or an absolute path.
+ * @throws what `importEngine` throws; InvalidInsight
+ */
 export const partsOf = async (engine: string): Promise<Parts> => {
-  const load = loaders.get(engine)
-  if (load === undefined)
-    throw new CommandFailed(
-      exitCodes.usage,
-      'unknown-engine',
-      `no engine "${engine}"`,
-      `There are: ${engines.join(', ')}.`,
-    )
-  return load()
+  const { factory, exports } = await importEngine(engine, { from: process.cwd() })
+  return { engine: factory, ...((await known.get(engine)?.()) ?? told(factory.name, exports.insight)) }
 }

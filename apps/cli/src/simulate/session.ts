@@ -54,7 +54,7 @@ export const simulate = async (
   const shouldStop = (): boolean => interrupted
   const jobs = Math.min(request.runs, flags.jobs ?? availableParallelism())
   const now = (): number => performance.now()
-  say(`${request.engine}, seeds from ${request.first} on, in ${count(jobs, 'thread')}`)
+  say(`${parts.engine.name}, seeds from ${request.first} on, in ${count(jobs, 'thread')}`)
   const done = await runCampaign(request, { parts, jobs, stream: process.stderr, now, shouldStop })
   const ran = done.last - request.first + 1
   const reproduce = commandFor(request, request.first, Math.max(1, ran))

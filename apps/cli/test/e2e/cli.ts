@@ -77,6 +77,7 @@ export interface StatusJson {
     readonly pid?: number
     readonly role: string
     readonly status?: {
+      readonly engine: string
       readonly last: number
       readonly applied: number
       readonly machines: Readonly<Record<string, string>>

@@ -1,15 +1,16 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { engineNames } from '@conclave/node'
+import { engineNames } from '@conclave/node/engines'
 import { describe, expect, test } from 'vitest'
-import { engines } from '../../src/engines.ts'
 import { inDirectory, json, killNode, run, status, until } from './cli.ts'
 
-test('the flags offer the engines that a node knows', () => {
-  expect([...engines].sort()).toEqual([...engineNames].sort())
-})
+/** A module outside of the workspace, with an engine that this build has never heard of. */
+const myRaft = `
+import { raft } from ${JSON.stringify(new URL('../../../../packages/engine-raft/src/index.ts', import.meta.url).href)}
+export default { name: 'my-raft', contract: 1, create: (init) => raft.create(init) }
+`
 
-describe.each(engines)('a local cluster on %s', { timeout: 120_000 }, (engine) => {
+describe.each(engineNames)('a local cluster on %s', { timeout: 120_000 }, (engine) => {
   test('serves, and goes on when its leader is killed', () =>
     inDirectory(async (cwd) => {
       await json(cwd, ['up', '-d', '--engine', engine])
@@ -39,15 +40,45 @@ describe('an engine', { timeout: 120_000 }, () => {
       expect(other.stderr).toContain('runs on paxos, not on raft')
     }))
 
+  test('that this build has never heard of is run from a path, a package, and a configuration', () =>
+    inDirectory(async (cwd) => {
+      await mkdir(join(cwd, 'node_modules/my-raft'), { recursive: true })
+      await writeFile(join(cwd, 'node_modules/my-raft/package.json'), '{"exports":{"import":"./index.mjs"}}')
+      await writeFile(join(cwd, 'node_modules/my-raft/index.mjs'), myRaft)
+      await writeFile(join(cwd, 'my-raft.mjs'), myRaft)
+      const elsewhere = join(cwd, 'elsewhere')
+      await mkdir(elsewhere)
+      await json(elsewhere, ['up', '-d', '--engine', '../my-raft.mjs', '--data', '../.conclave'])
+      const { nodes } = await status(cwd)
+      expect(nodes.map(({ status: own }) => own?.engine)).toEqual(['my-raft', 'my-raft', 'my-raft'])
+      expect((await run(cwd, ['kv', 'put', 'greeting', 'hello'])).stdout).toBe('revision 1\n')
+      await json(cwd, ['down'])
+      // It is known by where it is: named from here, it is the same.
+      await json(cwd, ['up', '-d', '--engine', './my-raft.mjs'])
+      expect((await run(cwd, ['kv', 'get', 'greeting'])).stdout).toBe('hello\n')
+      await json(cwd, ['down', '--purge'])
+      await json(elsewhere, ['up', '-d', '-n', '1', '--engine', 'my-raft', '--data', '../.conclave'])
+      expect((await status(cwd)).nodes.map(({ status: own }) => own?.engine)).toEqual(['my-raft'])
+    }))
+
+  test('that cannot be loaded is refused before a cluster is made', () =>
+    inDirectory(async (cwd) => {
+      await writeFile(join(cwd, 'old.mjs'), 'export default { name: "old", contract: 0, create() {} }')
+      const refused = await run(cwd, ['up', '-d', '--engine', './old.mjs'])
+      expect(refused.code).toBe(2)
+      expect(refused.stderr).toContain('written for version 0 of the contract')
+      expect((await run(cwd, ['status'])).stderr).toContain('no .conclave directory')
+    }))
+
   test('that nobody knows is refused with those that there are, in a flag and in a configuration', () =>
     inDirectory(async (cwd) => {
       const flag = await run(cwd, ['up', '-d', '--engine', 'vsr'])
       expect(flag.code).toBe(2)
-      expect(flag.stderr).toContain('raft, paxos')
+      expect(flag.stderr).toContain('there is no engine "vsr". Conclave comes with raft, paxos')
       const config = join(cwd, 'node.yaml')
       await writeFile(config, 'name: a\ndata: a\nlisten: /ip4/127.0.0.1/tcp/0\nengine: vsr\n')
       const started = await run(cwd, ['node', 'start', '--config', config])
-      expect(started.code).not.toBe(0)
-      expect(started.stderr).toContain('engine: must be one of "raft", "paxos"')
+      expect(started.code).toBe(2)
+      expect(started.stderr).toContain('there is no engine "vsr"')
     }))
 })

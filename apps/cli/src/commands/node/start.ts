@@ -1,7 +1,8 @@
+import { dirname, resolve } from 'node:path'
 import type { NodeConfig } from '@conclave/node'
 import { Flags } from '@oclif/core'
 import { ConclaveCommand, colorful } from '../../base-command.ts'
-import { engines } from '../../engines.ts'
+import { engineFlag, engineSearch } from '../../engines.ts'
 import { CommandFailed, exitCodes } from '../../exit.ts'
 import { watchProcess } from '../../local/process.ts'
 import { nodeLogger } from '../../node-logger.ts'
@@ -38,10 +39,7 @@ export class NodeStart extends ConclaveCommand {
     join: Flags.boolean({
       description: 'join a cluster that is there: wait until `conclave member add` has added this node',
     }),
-    engine: Flags.string({
-      description: 'consensus engine (default: raft); the same on all members',
-      options: [...engines],
-    }),
+    engine: engineFlag('consensus engine, the same on all members (default: raft)'),
     profile: Flags.string({ description: 'timing', options: ['lan', 'wan'] }),
     'insecure-clients': Flags.boolean({
       description: 'serve clients beyond loopback: anyone who reaches the port may read and write',
@@ -53,12 +51,16 @@ export class NodeStart extends ConclaveCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(NodeStart)
-    const { loadConfig, startNode } = await import('@conclave/node')
-    const { log: fileLog, ...file } = flags.config === undefined ? { log: undefined } : await loadConfig(flags.config)
+    const { loadConfig, loadEngine, startNode } = await import('@conclave/node')
+    const given = flags.config === undefined ? undefined : await loadConfig(flags.config)
+    const { log: fileLog, engine: fileEngine, ...file } = given ?? { log: undefined, engine: undefined }
+    // A package that the file names is looked for from where the file is.
+    const from = flags.engine === undefined && flags.config !== undefined ? dirname(resolve(flags.config)) : undefined
+    const engine = await loadEngine(flags.engine ?? fileEngine ?? 'raft', engineSearch(this.config, from))
     const level = (flags.log ?? fileLog ?? 'info') as LogLevel
     const ended = endSignal()
     const logger = nodeLogger(level, colorful(process.stdout))
-    const node = await startNode({ ...file, ...configFrom(flags), logger } as NodeConfig)
+    const node = await startNode({ ...file, ...configFrom(flags), engine, logger } as NodeConfig)
     logger.info({ name: node.name, id: node.id, pid: process.pid, addresses: node.addresses }, 'the node is up')
     const lost = new Promise<'owner'>((resolve) => {
       if (flags.owner !== undefined) watchProcess(parseOwner(flags.owner), () => resolve('owner'))
@@ -80,7 +82,6 @@ interface StartFlags {
   readonly listen?: string[] | undefined
   readonly data?: string | undefined
   readonly member?: string[] | undefined
-  readonly engine?: string | undefined
   readonly profile?: string | undefined
   readonly 'insecure-clients'?: boolean
   readonly join?: boolean
@@ -95,7 +96,6 @@ const configFrom = (flags: StartFlags): Record<string, unknown> => {
     listen: flags.listen,
     data: flags.data,
     members: flags.member && membersFrom(flags.member),
-    engine: flags.engine,
     profile: flags.profile,
     insecureClients: flags['insecure-clients'] || undefined,
     join: flags.join || undefined,
