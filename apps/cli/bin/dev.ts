@@ -7,7 +7,10 @@ import { Config, flush, handle, type Interfaces, run } from '@oclif/core'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const pjson: Interfaces.PJSON = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'))
 pjson.oclif.commands = { strategy: 'explicit', target: './src/index.ts', identifier: 'COMMANDS' }
-pjson.oclif.hooks = { command_not_found: { target: './src/index.ts', identifier: 'COMMAND_NOT_FOUND' } }
+pjson.oclif.hooks = {
+  command_not_found: { target: './src/index.ts', identifier: 'COMMAND_NOT_FOUND' },
+  preparse: { target: './src/index.ts', identifier: 'PREPARSE' },
+}
 
 try {
   await run(process.argv.slice(2), await Config.load({ root, pjson }))

@@ -25,6 +25,13 @@ export const COMMAND_NOT_FOUND: Hook.CommandNotFound = async ({ id, context }) =
   })
 }
 
+/** `plugins install` takes local packages too. */
+export const PREPARSE: Hook.Preparse = async ({ argv, options: { context }, config }) => {
+  if (context?.id !== 'plugins:install') return argv
+  const { withLocalPackages } = await import('./plugins.ts')
+  return withLocalPackages(argv, config.dataDir)
+}
+
 /** Every command, by its id. */
 export const COMMANDS = {
   up: Up,
