@@ -6,7 +6,7 @@ import type { Random } from './world.ts'
 
 /** What makes an engine; the default export, or a named one, of an engine package. */
 export interface EngineFactory {
-  /** As it stands in configurations: `raft`, `paxos`, `zab`. */
+  /** As it stands in configurations, records and greetings: `raft`, `paxos`, `zab`. See `isEngineName`. */
   readonly name: string
   /** The version of this contract that the engine was written for. */
   readonly contract: 1
@@ -18,6 +18,10 @@ export interface EngineFactory {
   /** A message in a few words, for people who read a timeline: `append 7..9 term 3`. Never throws; undefined if it does not parse. */
   describe?(message: Uint8Array): string | undefined
 }
+
+/** Whether it can be the name of an engine: 1 to 63 characters of `0-9 a-z A-Z @ / . _ -`. */
+export const isEngineName = (name: unknown): name is string =>
+  typeof name === 'string' && /^[0-9a-zA-Z@/._-]{1,63}$/.test(name)
 
 export interface EngineInit {
   readonly self: NodeId

@@ -2,20 +2,21 @@ import type { Cancel, Clock } from '@conclave/interface'
 import { asError, LinkFailed } from './errors.ts'
 import type { FrameListener, FrameStream } from './frame-stream.ts'
 import {
+  type Answer,
+  decodeAnswer,
   decodeHello,
-  decodeVerdict,
+  encodeAnswer,
   encodeHello,
-  encodeVerdict,
   type Hello,
+  type HelloInit,
+  type HelloVersion,
   judge,
   type StreamLane,
   type Verdict,
 } from './hello.ts'
 
 /** Who a transport speaks for. */
-export interface Household {
-  readonly cluster: string
-  readonly group: number
+export interface Household extends HelloInit {
   readonly clock: Clock
   /** Until a hello or its answer must have come. */
   readonly greetingMillis: number
@@ -24,11 +25,20 @@ export interface Household {
 /** The peer answered a hello with another verdict than welcome. */
 export class NotWelcome extends LinkFailed {
   readonly verdict: Verdict
+  /** The peer's engine, if it says. */
+  readonly engine: string | undefined
 
-  constructor(verdict: Verdict) {
+  constructor({ verdict, engine }: Answer) {
     super(`the peer refused the link: ${verdict}`)
     this.verdict = verdict
+    this.engine = engine
   }
+}
+
+/** What a hello says besides who it is that says it. */
+export interface Greeting {
+  readonly lane: StreamLane
+  readonly version: HelloVersion
 }
 
 /**
@@ -36,7 +46,12 @@ export class NotWelcome extends LinkFailed {
  * if the promise resolved.
  * @throws NotWelcome, LinkFailed, MalformedBytes; the stream is closed then.
  */
-export const greet = (stream: FrameStream, lane: StreamLane, home: Household, listener: FrameListener): Promise<void> =>
+export const greet = (
+  stream: FrameStream,
+  { lane, version }: Greeting,
+  home: Household,
+  listener: FrameListener,
+): Promise<void> =>
   new Promise((resolve, reject) => {
     let welcome = false
     let cancel: Cancel = () => {}
@@ -50,8 +65,8 @@ export const greet = (stream: FrameStream, lane: StreamLane, home: Household, li
       messages(messages) {
         if (welcome) return listener.messages(messages)
         try {
-          const verdict = decodeVerdict(messages[0] ?? new Uint8Array())
-          if (verdict !== 'welcome') return fail(new NotWelcome(verdict))
+          const answer = decodeAnswer(messages[0] ?? new Uint8Array())
+          if (answer.verdict !== 'welcome') return fail(new NotWelcome(answer))
         } catch (thrown) {
           return fail(asError(thrown))
         }
@@ -67,7 +82,7 @@ export const greet = (stream: FrameStream, lane: StreamLane, home: Household, li
         if (welcome) listener.closed(error)
       },
     })
-    stream.send([encodeHello(lane, home.group, home.cluster)])
+    stream.send([encodeHello(lane, home, version)])
     stream.flush()
   })
 
@@ -103,9 +118,10 @@ export const receiveGreeting = (
   const greeting = (first: Uint8Array): void => {
     try {
       const hello = decodeHello(first)
-      const fits = judge(hello, fit, home.cluster, home.group)
-      const verdict = fits === 'welcome' && guest.wasMember() ? 'removed' : fits
-      stream.send([encodeVerdict(verdict)])
+      const fits = judge(hello, fit, home)
+      const removed = (fits === 'welcome' || fits === 'wrong-engine') && guest.wasMember()
+      const verdict = removed ? 'removed' : fits
+      stream.send([encodeAnswer({ verdict, engine: home.engine }, hello)])
       if (verdict === 'welcome' && hello.lane !== undefined) {
         cancel()
         listener = guest.welcome(hello.lane)

@@ -2,7 +2,7 @@ import type { Cancel, Chunks, Lane, Logger, NodeId, Peer, Random } from '@concla
 import { asError, LinkFailed } from './errors.ts'
 import type { FrameStream } from './frame-stream.ts'
 import { greet, type Household, NotWelcome } from './greeting.ts'
-import type { Verdict } from './hello.ts'
+import { firstVersion, type HelloVersion, helloVersion } from './hello.ts'
 import type { Host } from './host.ts'
 
 export const engineProtocol = '/conclave/engine/1'
@@ -23,7 +23,7 @@ export interface LinkInit {
   /** Links to a peer: made, reset or closed, frames to it dropped. */
   readonly tell: (id: NodeId, state: 'up' | 'down' | 'lost') => void
   /** The peer answered the hello otherwise than with a welcome. */
-  readonly refused: (id: NodeId, verdict: Verdict) => void
+  readonly refused: (id: NodeId, answer: NotWelcome) => void
 }
 
 interface Lanes {
@@ -41,6 +41,8 @@ export class PeerLink {
   #lanes: Lanes | undefined
   /** Lanes on which frames were dropped since they last drained. */
   readonly #lost = new Set<Lane>()
+  /** Of the hello that is said next, or that the peer has welcomed. */
+  #version: HelloVersion = helloVersion
   #wanted = true
   readonly #stop = new AbortController()
   #wake: (() => void) | undefined
@@ -58,6 +60,11 @@ export class PeerLink {
   /** As it is known now. */
   get peer(): Peer {
     return this.#peer
+  }
+
+  /** Of the hello that the peer knows, as far as it was asked. */
+  get version(): HelloVersion {
+    return this.#version
   }
 
   /** New addresses, for the next dial. */
@@ -106,15 +113,28 @@ export class PeerLink {
       try {
         await this.#live()
         backoff = leastBackoff
+        this.#version = helloVersion
       } catch (thrown) {
         if (!this.#wanted) return
+        if (this.#lowered(thrown)) continue
         this.#complain(asError(thrown))
-        if (thrown instanceof NotWelcome) this.#init.refused(this.#peer.id, thrown.verdict)
+        if (thrown instanceof NotWelcome) this.#init.refused(this.#peer.id, thrown)
       }
       if (!this.#wanted) return
       await this.#pause(backoff * (0.5 + this.#init.random.next() / 2))
       backoff = Math.min(backoff * 2, mostBackoff)
     }
+  }
+
+  /**
+   * A peer that does not know the newest hello is greeted at once in the words of the first release; after any other failure in the newest, since it may
+   * have been upgraded.
+   */
+  #lowered(thrown: unknown): boolean {
+    const unknown = thrown instanceof NotWelcome && thrown.verdict === 'unknown-version'
+    const lower = unknown && this.#version !== firstVersion
+    this.#version = lower ? firstVersion : helloVersion
+    return lower
   }
 
   #pause(millis: number): Promise<void> {
@@ -142,7 +162,7 @@ export class PeerLink {
       const drained = (): void => void this.#lost.delete(lane)
       // The peer says nothing on our streams but the answer to our hello.
       const messages = (): void => stream.abort(new LinkFailed('the peer spoke on a stream that is not its own'))
-      await greet(stream, lane, home, { messages, drained, closed: broken })
+      await greet(stream, { lane, version: this.#version }, home, { messages, drained, closed: broken })
       return stream
     }
     const dialling = new AbortController()
@@ -190,6 +210,7 @@ export class PeerLink {
     if (error.message === this.#complaint) return
     this.#complaint = error.message
     const fields = { peer: id, name, addresses, reason: error.message }
+    if (error instanceof NotWelcome && error.verdict === 'wrong-engine') return // The transport says it, once for both directions.
     if (error instanceof NotWelcome && error.verdict === 'wrong-cluster') {
       this.#init.logger.error(
         fields,

@@ -3,6 +3,7 @@ import { MalformedBytes } from '@conclave/interface'
 import { asError, LinkFailed } from './errors.ts'
 import type { FrameStream } from './frame-stream.ts'
 import { greet, type Household } from './greeting.ts'
+import type { HelloVersion } from './hello.ts'
 import type { Host, PeerAddress } from './host.ts'
 import { kindOnly, kinds, mostHeaderBytes, snapshotProtocol } from './transfer-wire.ts'
 
@@ -10,6 +11,8 @@ export interface SendTransferInit {
   readonly host: Host
   readonly home: Household
   readonly peer: PeerAddress
+  /** Of the hello that the peer knows. */
+  readonly version: HelloVersion
   readonly header: Uint8Array
   readonly body: AsyncIterable<Uint8Array>
   readonly signal: AbortSignal
@@ -44,7 +47,7 @@ export const sendTransfer = async (init: SendTransferInit): Promise<'accepted' |
   init.signal.addEventListener('abort', abort, { once: true })
   if (init.signal.aborted) abort()
   try {
-    await greet(stream, 'snapshot', init.home, talk)
+    await greet(stream, { lane: 'snapshot', version: init.version }, init.home, talk)
     const outcome = await offer(stream, talk, init)
     void stream.close()
     return outcome

@@ -2,6 +2,7 @@ import {
   assert,
   type Chunks,
   type Clock,
+  isEngineName,
   type Lane,
   type Logger,
   type NodeId,
@@ -33,6 +34,10 @@ export interface Libp2pTransportInit {
   readonly clock: Clock
   /** A peer does not welcome this node, for a reason that it gives; told at each attempt. `removed`: this node is no member any more. */
   readonly refused?: (peer: NodeId, verdict: Verdict) => void
+  /** The name of this node's engine: members that name another are refused. Default: none is said, and none is refused. */
+  readonly engine?: string
+  /** A member runs another engine, and is refused; or (undefined) it does no more. */
+  readonly otherEngine?: (peer: NodeId, engine: string | undefined) => void
   /** For the jitter of the back-off. */
   readonly random: Random
   readonly logger?: Logger
@@ -57,7 +62,7 @@ const defaults = {
 
 /**
  * Links between the members of a cluster over libp2p. A member dials its own streams to each peer, one per lane; a peer is `up` when both are welcomed.
- * @throws RangeError if the cluster id is empty or too long.
+ * @throws RangeError if the cluster id is empty or too long, or the engine's name is none.
  */
 export const libp2pTransport = (init: Libp2pTransportInit): Transport => new Libp2pTransport(init)
 
@@ -75,6 +80,8 @@ class Libp2pTransport implements Transport {
   readonly #incomingLanes = new Map<string, FrameStream>()
   /** Why a peer's streams are refused, told once and not at each of its attempts. */
   readonly #complaints = new Map<NodeId, string>()
+  /** The engines of members that are refused for them. */
+  readonly #otherEngines = new Map<NodeId, string>()
   readonly #closing = new AbortController()
   #handler: TransportHandler | undefined
   #closed: Promise<void> | undefined
@@ -83,6 +90,8 @@ class Libp2pTransport implements Transport {
     const bytes = Buffer.byteLength(init.clusterId)
     if (bytes === 0 || bytes > mostClusterBytes)
       throw new RangeError(`a cluster id has 1 to ${mostClusterBytes} bytes, got ${bytes}`)
+    if (init.engine !== undefined && !isEngineName(init.engine))
+      throw new RangeError(`not the name of an engine: ${JSON.stringify(init.engine)}`)
     this.self = init.host.id
     this.#init = init
     this.#logger = init.logger ?? silentLogger
@@ -91,6 +100,7 @@ class Libp2pTransport implements Transport {
     this.#home = {
       cluster: init.clusterId,
       group: init.groupId ?? 0,
+      engine: init.engine,
       clock: init.clock,
       greetingMillis: defaults.greetingMillis,
     }
@@ -121,6 +131,8 @@ class Libp2pTransport implements Transport {
       if (link === undefined) this.#links.set(id, new PeerLink(peer, this.#linkInit()))
       else link.update(peer)
     }
+    for (const id of this.#otherEngines.keys())
+      if (!wanted.has(id) && !this.#init.gate.isMember(id)) this.#engineOf(id, undefined)
     // The gate may have closed for some: what they opened before does not stay.
     for (const stream of this.#incoming)
       if (!this.#init.gate.isMember(stream.peer)) stream.abort(new LinkFailed('the peer is no member any more'))
@@ -136,12 +148,30 @@ class Libp2pTransport implements Transport {
       frameBytes: this.#frameBytes,
       queueBytes: { urgent: queueBytes?.urgent ?? defaults.urgentBytes, bulk: queueBytes?.bulk ?? defaults.bulkBytes },
       tell: (id, state) => {
+        if (state === 'up') this.#engineOf(id, undefined)
         if (this.#closed === undefined) this.#handler?.peer(id, state)
       },
-      refused: (id, verdict) => {
-        if (this.#closed === undefined) this.#init.refused?.(id, verdict)
+      refused: (id, { verdict, engine }) => {
+        if (this.#closed !== undefined) return
+        if (verdict === 'wrong-engine') this.#engineOf(id, engine)
+        this.#init.refused?.(id, verdict)
       },
     }
+  }
+
+  /** What is known of a member's engine: undefined if it is welcome. Told at each change. */
+  #engineOf(peer: NodeId, other: string | undefined): void {
+    if (this.#otherEngines.get(peer) === other) return
+    if (other === undefined) this.#otherEngines.delete(peer)
+    else {
+      this.#otherEngines.set(peer, other)
+      const name = this.#links.get(peer)?.peer.name ?? peer
+      this.#logger.error(
+        { peer, name, engine: other },
+        `${name} runs engine "${other}", this node "${this.#home.engine}": all members of a cluster must run the same`,
+      )
+    }
+    this.#init.otherEngine?.(peer, other)
   }
 
   send(to: NodeId, message: Chunks, lane: Lane): void {
@@ -195,6 +225,7 @@ class Libp2pTransport implements Transport {
     this.#incoming.add(stream)
     const refused = (reason: string, hello?: Hello): void => {
       this.#forget(stream)
+      if (reason === 'wrong-engine' && this.#closed === undefined) return this.#engineOf(stream.peer, hello?.engine)
       if (this.#closed !== undefined || this.#complaints.get(stream.peer) === reason) return
       this.#complaints.set(stream.peer, reason)
       const fields = { peer: stream.peer, remote: stream.remoteAddress, reason, cluster: hello?.cluster }
@@ -207,6 +238,7 @@ class Libp2pTransport implements Transport {
     }
     const welcomed: typeof welcome = (lane) => {
       this.#complaints.delete(stream.peer)
+      this.#engineOf(stream.peer, undefined)
       return welcome(lane)
     }
     const wasMember = (): boolean => this.#init.gate.wasMember?.(stream.peer) === true
@@ -232,6 +264,7 @@ class Libp2pTransport implements Transport {
       host: this.#init.host,
       home: this.#home,
       peer: link.peer,
+      version: link.version,
       header,
       body,
       signal: AbortSignal.any([signal, this.#closing.signal]),

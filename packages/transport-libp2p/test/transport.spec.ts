@@ -10,6 +10,7 @@ import { snapshotProtocol } from '../src/transfer-wire.ts'
 import { acquaint, Ear, type Member, peerOf, text, World } from './world.ts'
 
 const engine = '/conclave/engine/1'
+const home = { cluster: 'test', group: 0, engine: undefined }
 const texts = (member: Member): string[] => member.witness.got.map(({ message }) => Buffer.from(message).toString())
 const got = (member: Member, count: number): Promise<void> =>
   member.witness.signal.until(() => member.witness.got.length >= count)
@@ -210,11 +211,11 @@ describe('links', () => {
     }
     await send(engine, [Buffer.from('no hello')])
     await send(engine, [new Uint8Array()])
-    await send(engine, [encodeHello('snapshot', 0, 'test')])
-    await send(engine, [encodeHello('bulk', 9, 'test')])
-    await send(snapshotProtocol, [encodeHello('snapshot', 0, 'test'), Buffer.from([99])])
-    await send(snapshotProtocol, [encodeHello('snapshot', 0, 'test'), Buffer.from([4, 1, 2])])
-    await send(snapshotProtocol, [encodeHello('snapshot', 0, 'test'), new Uint8Array()])
+    await send(engine, [encodeHello('snapshot', home)])
+    await send(engine, [encodeHello('bulk', { ...home, group: 9 })])
+    await send(snapshotProtocol, [encodeHello('snapshot', home), Buffer.from([99])])
+    await send(snapshotProtocol, [encodeHello('snapshot', home), Buffer.from([4, 1, 2])])
+    await send(snapshotProtocol, [encodeHello('snapshot', home), new Uint8Array()])
     a.transport.send(b.host.id, text('still here'), 'bulk')
     await got(b, 1)
     expect(a.witness.links).toEqual([`${b.host.id} up`])
@@ -228,7 +229,7 @@ describe('links', () => {
     const moved = await world.host({ identity: b.identity })
     const stream = await moved.dial({ id: a.host.id, addresses: a.host.addresses() }, engine, AbortSignal.timeout(5000))
     new Ear().hear(stream)
-    stream.send([encodeHello('bulk', 0, 'test')])
+    stream.send([encodeHello('bulk', home)])
     await saw(a, `${b.host.id} down`)
     await saw(a, `${b.host.id} up`, 2)
   })
@@ -246,6 +247,111 @@ describe('links', () => {
     await expect(
       a.transport.transfer(b.host.id, new Uint8Array(), [] as never, new AbortController().signal),
     ).rejects.toThrow()
+  })
+})
+
+describe('engines', () => {
+  const news = () => {
+    const told: (string | undefined)[] = []
+    return { told, otherEngine: (_: unknown, other: string | undefined) => void told.push(other) }
+  }
+
+  test('that are the same are no matter', async () => {
+    await using world = new World()
+    const [one, other] = [news(), news()]
+    const [a, b] = [await world.member({ engine: 'raft', ...one }), await world.member({ engine: 'raft', ...other })]
+    await acquaint(a, b)
+    expect([one.told, other.told]).toEqual([[], []])
+  })
+
+  test('that differ are told of on both sides, and no message passes', async () => {
+    await using world = new World()
+    const [one, other] = [news(), news()]
+    const [a, b] = [
+      await world.member({ engine: 'raft', ...one }),
+      await world.member({ engine: '@lab/vsr', ...other }),
+    ]
+    a.transport.setPeers([peerOf(b)])
+    b.transport.setPeers([peerOf(a)])
+    await expect.poll(() => [one.told, other.told]).toEqual([['@lab/vsr'], ['raft']])
+    a.transport.send(b.host.id, text('vote for me'), 'urgent')
+    b.transport.send(a.host.id, text('prepare'), 'urgent')
+    await expect(
+      a.transport.transfer(b.host.id, new Uint8Array(), [] as never, AbortSignal.timeout(5000)),
+    ).rejects.toThrow('wrong-engine')
+    expect([a, b].map(({ witness }) => [witness.links, witness.got])).toEqual([
+      [[], []],
+      [[], []],
+    ])
+    const said = `${peerOf(b).name} runs engine "@lab/vsr", this node "raft": all members of a cluster must run the same`
+    expect(a.log.filter((line) => line.includes('engine'))).toEqual([said])
+  })
+
+  test('that differ no more are told of once', async () => {
+    await using world = new World()
+    const one = news()
+    const a = await world.member({ engine: 'raft', ...one })
+    const before = await world.member({ engine: 'vsr' })
+    const [address = ''] = before.host.addresses()
+    a.transport.setPeers([peerOf(before)])
+    before.transport.setPeers([peerOf(a)])
+    await expect.poll(() => one.told).toEqual(['vsr'])
+    await before.transport.close()
+    await before.host.close()
+    const listen = [address.replace(/\/p2p\/.*/, '')]
+    const b = await world.member({ engine: 'raft', identity: before.identity, listen })
+    await acquaint(a, b)
+    expect(one.told).toEqual(['vsr', undefined])
+  })
+
+  test('of a member that leaves are forgotten', async () => {
+    await using world = new World()
+    const one = news()
+    const a = await world.member({ engine: 'raft', ...one })
+    const b = await world.member({ engine: 'vsr' })
+    a.transport.setPeers([peerOf(b)])
+    await expect.poll(() => one.told).toEqual(['vsr'])
+    world.members.delete(b.host.id)
+    a.transport.setPeers([])
+    expect(one.told).toEqual(['vsr', undefined])
+  })
+
+  test('are not asked of a member of the first release, nor by it', async () => {
+    await using world = new World()
+    const a = await world.member({ engine: 'raft' })
+    const first = await world.host()
+    const hellos: string[] = []
+    const answer = (protocol: string) =>
+      first.handle(
+        protocol,
+        (stream) => {
+          const ear = new Ear()
+          ear.each = (message) => {
+            if (ear.count > 1) return
+            hellos.push(Buffer.from(message).toString('hex'))
+            stream.send([Buffer.from([1, message[0] === 1 ? 0 : 3])])
+            if (message[0] !== 1) void stream.close()
+          }
+          ear.hear(stream)
+        },
+        () => true,
+      )
+    await answer(engine)
+    await answer(snapshotProtocol)
+    a.transport.setPeers([peerOf({ host: first })])
+    await saw(a, `${first.id} up`)
+    const [urgent, bulk] = ['0100000000000400000074657374', '0101000000000400000074657374'] as const
+    expect(hellos.filter((hello) => hello.startsWith('01')).sort()).toEqual([urgent, bulk])
+    // A link knows by then how to greet: a transfer says it right at once.
+    a.transport.transfer(first.id, new Uint8Array(), [] as never, AbortSignal.timeout(5000)).catch(() => {})
+    await expect.poll(() => hellos.at(-1)).toBe('0102000000000400000074657374')
+    const stream = await first.dial({ id: a.host.id, addresses: a.host.addresses() }, engine, AbortSignal.timeout(5000))
+    const ear = new Ear().hear(stream)
+    stream.send([Buffer.from(bulk, 'hex')])
+    await ear.until(({ count }) => count === 1)
+    expect(ear.frames).toEqual([[Buffer.from([1, 0])]])
+    stream.send(text('append'))
+    await got(a, 1)
   })
 })
 
