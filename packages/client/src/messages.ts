@@ -145,6 +145,8 @@ export interface NodeStatus {
   readonly name: string
   readonly cluster: string
   readonly engine: string
+  /** Members that this node refuses, since they run another engine. */
+  readonly otherEngines?: readonly { readonly id: string; readonly name: string; readonly engine: string }[]
   /** In the engine's own words. */
   readonly role: string
   readonly leading: boolean

@@ -3,6 +3,7 @@
  *
  * - `identity.key`: the Ed25519 key, mode 0600;
  * - `node.json`: name, cluster, founders or that it joined, whether a journal was ever opened here, whether the members have changed since;
+ * - `engine.json`: whose words stand in the journal;
  * - `journal/`: the log.
  *
  * `node.json` is written before the key, so that a key without it is a key that was carried here without its past; and it says
@@ -31,9 +32,13 @@ const recordSchema = z.strictObject({
 })
 type DirectoryRecord = z.output<typeof recordSchema>
 
+/** A record of its own: the first release refuses a `node.json` with a field that it does not know, and there must be a way back to it. */
+const engineSchema = z.strictObject({ version: z.literal(1), engine: z.string() })
+
 export const identityPath = (data: string): string => join(data, 'identity.key')
 export const journalPath = (data: string): string => join(data, 'journal')
 const recordPath = (data: string): string => join(data, 'node.json')
+const enginePath = (data: string): string => join(data, 'engine.json')
 
 const exists = (path: string): Promise<boolean> =>
   access(path, constants.F_OK).then(
@@ -67,22 +72,25 @@ const writeDurably = async (path: string, text: string): Promise<void> => {
 const writeRecord = (data: string, record: DirectoryRecord): Promise<void> =>
   writeDurably(recordPath(data), `${JSON.stringify(record, undefined, 2)}\n`)
 
-const readRecord = async (data: string): Promise<DirectoryRecord | undefined> => {
+/** Undefined: there is no such file. */
+const readAs = async <T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> => {
   let text: string
   try {
-    text = await readFile(recordPath(data), 'utf8')
+    text = await readFile(path, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
   try {
-    return recordSchema.parse(JSON.parse(text))
+    return schema.parse(JSON.parse(text))
   } catch {
     throw new DataDirectoryRefused(
-      `${recordPath(data)} is not a node record of version 1. Restore it, or give the node a new data directory and a new identity.`,
+      `${path} is not a node record of version 1. Restore it, or give the node a new data directory and a new identity.`,
     )
   }
 }
+
+const readRecord = (data: string): Promise<DirectoryRecord | undefined> => readAs(recordPath(data), recordSchema)
 
 const hasJournal = async (data: string): Promise<boolean> => {
   try {
@@ -117,6 +125,25 @@ export const prepareDirectory = async (data: string, name: string, cluster: stri
   if (record.journal && !key) throw new DataDirectoryRefused(`${data} has lost its identity key. ${anew}`)
   if (record.journal && !journal)
     throw new DataDirectoryRefused(`${data} holds an identity key without its journal. ${anew}`)
+}
+
+/**
+ * A cluster keeps the engine that it was made with: another one would misread the journal. A directory of the first release does not say whose it is.
+ * @throws DataDirectoryRefused if the journal is another engine's.
+ */
+export const checkEngine = async (data: string, engine: string): Promise<void> => {
+  const record = await readAs(enginePath(data), engineSchema)
+  if (record === undefined || record.engine === engine) return
+  throw new DataDirectoryRefused(
+    `the journal in ${data} was written by the engine "${record.engine}", and this node is to run "${engine}". A cluster keeps its engine: name "${record.engine}", or give the node a ` +
+      'new directory and a new identity.',
+  )
+}
+
+/** Records that the journal is this engine's: once it was made from it. Durable when it returns. */
+export const recordEngine = async (data: string, engine: string): Promise<void> => {
+  if ((await readAs(enginePath(data), engineSchema)) !== undefined) return
+  await writeDurably(enginePath(data), `${JSON.stringify({ version: 1, engine })}\n`)
 }
 
 const sameFounders = (left: Readonly<Record<string, string>>, right: Readonly<Record<string, string>>): boolean =>

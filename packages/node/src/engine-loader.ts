@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import type { EngineFactory } from '@conclave/interface'
+import { type EngineFactory, isEngineName } from '@conclave/interface'
 import { builtIns, engineNames, isBuiltIn } from './built-ins.ts'
 import { EngineImportFailed, EngineNameTaken, EngineNotFound, NoEngine, WrongContract } from './engine-errors.ts'
 import { type EngineSearch, entryOf, isPackageName, isPath, placeOf } from './engine-place.ts'
@@ -19,10 +19,6 @@ export interface LoadedEngine {
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null
-
-/** Names travel between nodes and stand in records: 1 to 63 characters. */
-export const isEngineName = (name: unknown): name is string =>
-  typeof name === 'string' && /^[0-9a-zA-Z@/._-]{1,63}$/.test(name)
 
 /** Whether it is meant as an engine, whatever its contract. */
 const isMeant = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -7,6 +7,8 @@ export interface StatusContext {
   readonly name: string
   readonly cluster: string
   readonly engine: string
+  /** Members that are refused, since they run another one. */
+  readonly otherEngines?: NonNullable<NodeStatus['otherEngines']>
   readonly members: readonly MemberNews[]
   readonly clients: number
   /** As decided last; absent: as the engine has it. */
@@ -40,6 +42,9 @@ export const nodeStatus = (context: StatusContext, replica: ReplicaStatus): Node
     name: context.name,
     cluster: context.cluster,
     engine: context.engine,
+    ...(context.otherEngines === undefined || context.otherEngines.length === 0
+      ? {}
+      : { otherEngines: context.otherEngines }),
     phase,
     role: roleOf(phase, engine?.role, member, context.joined === true),
     leading: phase === 'running' && engine?.leading === true,

@@ -30,9 +30,11 @@ import { type NodeConfig, profiles, type ResolvedConfig, resolveConfig } from '.
 import {
   type Beginning,
   beginningOf,
+  checkEngine,
   identityPath,
   journalPath,
   prepareDirectory,
+  recordEngine,
   recordJournal,
 } from './data-directory.ts'
 import { loadEngine } from './engine-loader.ts'
@@ -94,6 +96,7 @@ export const startNode = async (config: NodeConfig): Promise<ConclaveNode> => {
   const resolved = { ...checked, engine }
   const { name, cluster, data } = resolved
   await prepareDirectory(data, name, cluster)
+  await checkEngine(data, engine.name)
   const identity = await loadOrCreateIdentity(identityPath(data))
   checkOwnId(resolved, identity.id)
   const beginning = await beginningOf(data, idsOf(resolved, identity.id), resolved.join)
@@ -148,6 +151,8 @@ class RunningNode implements ConclaveNode {
   #client: Client | undefined
   #roster: Roster | undefined
   #belonging: Belonging | undefined
+  /** Of members that are refused, since they run another one than this node. */
+  readonly #otherEngines = new Map<NodeId, string>()
   #relink: () => void = () => {}
   #closing: Promise<void> | undefined
 
@@ -201,6 +206,7 @@ class RunningNode implements ConclaveNode {
     replica.onMembers((membership) => belonging.decided(membership))
     replica.onFatal((error) => this.#fatal(error))
     await replica.start()
+    await recordEngine(this.#config.data, this.#config.engine.name)
     // Not yet known to be decided: nobody is taken for removed by it.
     const { removed: _, ...begun } = replica.membership
     if (roster.decided === founders) roster.decide(begun)
@@ -267,6 +273,11 @@ class RunningNode implements ConclaveNode {
     const transport = libp2pTransport({
       host,
       clusterId: this.#config.cluster,
+      engine: this.#config.engine.name,
+      otherEngine: (peer, other) => {
+        if (other === undefined) this.#otherEngines.delete(peer)
+        else this.#otherEngines.set(peer, other)
+      },
       gate,
       refused: (peer, verdict) => {
         if (verdict === 'removed') this.#belonging?.refusedBy(peer)
@@ -355,6 +366,11 @@ class RunningNode implements ConclaveNode {
         name: this.name,
         cluster,
         engine: engine.name,
+        otherEngines: [...this.#otherEngines].map(([id, other]) => ({
+          id,
+          name: this.#roster?.find(id)?.name ?? id,
+          engine: other,
+        })),
         members: this.#roster?.members() ?? [],
         membership: this.#replica.membership,
         leases: this.#replica.supports?.leases === true,
