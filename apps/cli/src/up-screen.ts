@@ -1,5 +1,5 @@
 import type { LocalCluster } from './local/cluster.ts'
-import { type NodeView, renderTable, rowsOf } from './view.ts'
+import { engineTrouble, type NodeView, renderTable, rowsOf } from './view.ts'
 
 type Paint = (style: string, text: string) => string
 
@@ -19,6 +19,7 @@ export const renderScreen = (
   `${paint('1', 'Conclave')} · ${local.nodes.length} nodes on ${local.engine} · data in ${local.directory}`,
   '',
   ...renderTable(rowsOf(columns < wide ? views.map(short) : views, rates), paint),
+  ...[engineTrouble(views)].flatMap((trouble) => (trouble === undefined ? [] : ['', paint('31', trouble)])),
   '',
   ...events,
   ...(events.length > 0 ? [''] : []),

@@ -26,6 +26,32 @@ export const leaderOf = (views: readonly NodeView[]): NodeView | undefined => {
   return leader
 }
 
+/** The engines that the nodes run, as they and others say, and the names of those that run each. */
+const enginesOf = (views: readonly NodeView[]): ReadonlyMap<string, readonly string[]> => {
+  const others = views.flatMap(({ status }) => status?.otherEngines ?? [])
+  const own = views.flatMap(({ name, status }) => (status === undefined ? [] : [{ name, engine: status.engine }]))
+  // What a node says of itself counts more than what others remember of it.
+  const engineOf = new Map([...others, ...own].map(({ name, engine }) => [name, engine]))
+  const engines = new Map<string, string[]>()
+  for (const [name, engine] of [...engineOf].sort(([left], [right]) =>
+    left.localeCompare(right, 'en', { numeric: true }),
+  ))
+    engines.set(engine, [...(engines.get(engine) ?? []), name])
+  return engines
+}
+
+/** What is wrong if the nodes run different engines, in words. */
+export const engineTrouble = (views: readonly NodeView[]): string | undefined => {
+  const engines = [...enginesOf(views)].map(([engine, names]) => `${names.join(', ')}: engine "${engine}"`)
+  return engines.length < 2 ? undefined : `all members of a cluster must run the same engine. ${engines.join('; ')}`
+}
+
+/** Whether so few nodes run the same engine that none of them will ever lead. */
+export const isSplitByEngine = (views: readonly NodeView[]): boolean => {
+  const engines = [...enginesOf(views).values()]
+  return engines.length > 1 && engines.every((names) => names.length * 2 <= views.length)
+}
+
 export const roleOf = (view: NodeView, leader: NodeView | undefined): string => {
   if (view.status === undefined) return view.state === 'running' ? 'starting' : view.state
   return view.status.leading && view !== leader ? 'deposed' : view.status.role
@@ -53,7 +79,7 @@ export interface Row {
   readonly style?: 'leader' | 'trouble'
 }
 
-const columns = ['node', 'role', 'term', 'commit', 'applied', 'writes/s', 'address'] as const
+const columns = ['node', 'role', 'epoch', 'commit', 'applied', 'writes/s', 'address'] as const
 
 const number = (value: unknown): string => (typeof value === 'number' ? String(value) : '-')
 
@@ -78,7 +104,7 @@ export const rowsOf = (views: readonly NodeView[], rates: ReadonlyMap<string, nu
 }
 
 const styles = { leader: '32', trouble: '33' } as const
-const numeric: ReadonlySet<string> = new Set(['term', 'commit', 'applied', 'writes/s'])
+const numeric: ReadonlySet<string> = new Set(['epoch', 'commit', 'applied', 'writes/s'])
 
 type Paint = (style: string, text: string) => string
 

@@ -1,7 +1,16 @@
 import type { NodeStatus } from '@conclave/client/protocol'
 import { describe, expect, test } from 'vitest'
 import { changes, cut, renderScreen } from '../src/up-screen.ts'
-import { leaderOf, type NodeView, rateMeter, renderTable, rowsOf, viewsJson } from '../src/view.ts'
+import {
+  engineTrouble,
+  isSplitByEngine,
+  leaderOf,
+  type NodeView,
+  rateMeter,
+  renderTable,
+  rowsOf,
+  viewsJson,
+} from '../src/view.ts'
 
 const status = (more: Partial<NodeStatus>): NodeStatus => ({
   id: 'x',
@@ -49,11 +58,34 @@ describe('what is seen of a cluster', () => {
 
   test('is a table', () => {
     expect(renderTable(rowsOf(views, new Map([['n2', 12.4]])), plain)).toEqual([
-      'node  role     term  commit  applied  writes/s  address',
-      'n1    deposed     3      17       16         -  /ip4/127.0.0.1/tcp/1/p2p/n1',
-      'n2    leader      4      17       16        12  /ip4/127.0.0.1/tcp/1/p2p/n2',
-      'n3    dead        -       -        -         -  /ip4/127.0.0.1/tcp/1/p2p/n3',
+      'node  role     epoch  commit  applied  writes/s  address',
+      'n1    deposed      3      17       16         -  /ip4/127.0.0.1/tcp/1/p2p/n1',
+      'n2    leader       4      17       16        12  /ip4/127.0.0.1/tcp/1/p2p/n2',
+      'n3    dead         -       -        -         -  /ip4/127.0.0.1/tcp/1/p2p/n3',
     ])
+  })
+
+  test('says what is wrong if the nodes run different engines, seen from each or told by one', () => {
+    const of = (...engines: readonly string[]) =>
+      engines.map((engine, at) => node(`n${at + 1}`, { status: status({ engine }) }))
+    expect(engineTrouble(of('raft', 'raft', 'raft'))).toBeUndefined()
+    expect(engineTrouble(of('raft', 'paxos', 'raft'))).toBe(
+      'all members of a cluster must run the same engine. n1, n3: engine "raft"; n2: engine "paxos"',
+    )
+    const otherEngines = [{ id: 'x', name: 'n2', engine: 'paxos' }]
+    const told = [node('n1', { status: status({ otherEngines }) }), node('n2', { state: 'unreachable' })]
+    expect(engineTrouble(told)).toContain('n1: engine "raft"; n2: engine "paxos"')
+    // It was started anew, with the right one.
+    expect(engineTrouble([...told.slice(0, 1), ...of('raft', 'raft').slice(1)])).toBeUndefined()
+  })
+
+  test('is split by engine if no majority runs the same', () => {
+    const of = (...engines: readonly string[]) =>
+      engines.map((engine, at) => node(`n${at + 1}`, { status: status({ engine }) }))
+    expect(isSplitByEngine(of('raft', 'raft', 'paxos'))).toBe(false)
+    expect(isSplitByEngine(of('raft', 'paxos'))).toBe(true)
+    expect(isSplitByEngine(of('raft', 'paxos', 'vsr'))).toBe(true)
+    expect(isSplitByEngine([...of('raft'), node('n2', { state: 'dead' }), node('n3', { state: 'dead' })])).toBe(false)
   })
 
   test('tells writes per second from two looks, and nothing after a restart', () => {

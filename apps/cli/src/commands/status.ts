@@ -1,7 +1,7 @@
 import { ConclaveCommand, color } from '../base-command.ts'
 import { CommandFailed, exitCodes } from '../exit.ts'
 import { findTarget, targetFlags } from '../target.ts'
-import { leaderOf, renderTable, rowsOf, viewsJson } from '../view.ts'
+import { engineTrouble, leaderOf, renderTable, rowsOf, viewsJson } from '../view.ts'
 
 export class Status extends ConclaveCommand {
   static override summary = 'Show every node, dead ones included, and which one leads.'
@@ -17,14 +17,20 @@ export class Status extends ConclaveCommand {
     const views = await observer.look()
     const leader = leaderOf(views)
     for (const line of renderTable(rowsOf(views), color)) this.log(line)
-    if (leader !== undefined) return viewsJson(views, true)
+    const trouble = engineTrouble(views)
+    if (leader !== undefined) {
+      if (trouble !== undefined) this.log(color('31', `\n${trouble}`))
+      return viewsJson(views, true)
+    }
     if (!this.jsonEnabled()) {
       const answering = views.filter((view) => view.status !== undefined).length
       throw new CommandFailed(
         exitCodes.unavailable,
         'no-leader',
-        `no node leads: ${answering} of ${views.length} answer, and a majority must`,
-        target.local === undefined
+        trouble === undefined
+          ? `no node leads: ${answering} of ${views.length} answer, and a majority must`
+          : `no node leads: ${trouble}`,
+        trouble !== undefined || target.local === undefined
           ? undefined
           : 'Start dead nodes with `conclave up`, or one with `conclave node restart NAME`.',
       )

@@ -21,7 +21,7 @@ import { renderLogLine } from '../log-lines.ts'
 import type { Observer } from '../observe.ts'
 import { endSignal } from '../signals.ts'
 import { changes, renderScreen, Screen } from '../up-screen.ts'
-import { leaderOf, type NodeView, rateMeter, viewsJson } from '../view.ts'
+import { engineTrouble, isSplitByEngine, leaderOf, type NodeView, rateMeter, viewsJson } from '../view.ts'
 
 /** How long `up -d` waits for a leader. */
 const leaderMillis = 30_000
@@ -123,6 +123,8 @@ export class Up extends ConclaveCommand {
     this.log(
       started.length === 0 ? 'the cluster was up already' : `started ${started.map((node) => node.name).join(', ')}`,
     )
+    const trouble = engineTrouble(views)
+    if (trouble !== undefined) this.log(color('31', trouble))
     for (const { name, address } of views) this.log(`  ${name}${name === leader ? ' leads ' : '       '} ${address}`)
     const data =
       isAbsolute(local.directory) && nearestCluster(process.cwd()) === local.directory
@@ -140,6 +142,13 @@ export class Up extends ConclaveCommand {
     for (;;) {
       const views = await observer.look()
       if (leaderOf(views) !== undefined) return views
+      if (isSplitByEngine(views))
+        throw new CommandFailed(
+          exitCodes.error,
+          'other-engine',
+          `no node will ever lead: ${engineTrouble(views)}`,
+          'See `engine` in the configuration of each node, and: conclave logs',
+        )
       const dead = views.filter((view) => view.state === 'dead').map((view) => view.name)
       if (dead.length * 2 >= views.length) throw ended(local, dead)
       if (Date.now() > deadline) {

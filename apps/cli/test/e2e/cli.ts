@@ -78,6 +78,7 @@ export interface StatusJson {
     readonly role: string
     readonly status?: {
       readonly engine: string
+      readonly otherEngines?: readonly { readonly name: string; readonly engine: string }[]
       readonly last: number
       readonly applied: number
       readonly machines: Readonly<Record<string, string>>

@@ -1,8 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { engineNames } from '@conclave/node/engines'
 import { describe, expect, test } from 'vitest'
-import { inDirectory, json, killNode, run, status, until } from './cli.ts'
+import { inDirectory, json, killNode, logOf, run, status, until } from './cli.ts'
 
 /** A module outside of the workspace, with an engine that this build has never heard of. */
 const myRaft = `
@@ -68,6 +68,46 @@ describe('an engine', { timeout: 120_000 }, () => {
       expect(refused.code).toBe(2)
       expect(refused.stderr).toContain('written for version 0 of the contract')
       expect((await run(cwd, ['status'])).stderr).toContain('no .conclave directory')
+    }))
+
+  test('has to be the same on all nodes: otherwise they refuse each other and say so', () =>
+    inDirectory(async (cwd) => {
+      await json(cwd, ['up', '-d', '-n', '2'])
+      await json(cwd, ['down'])
+      const config = join(cwd, '.conclave/n2/config.yaml')
+      // As if two hosts had been set up differently, and had never run.
+      await writeFile(
+        config,
+        (await readFile(config, 'utf8')).replace('engine: raft', `engine: ${join(cwd, 'my-raft.mjs')}`),
+      )
+      await writeFile(join(cwd, 'my-raft.mjs'), myRaft)
+      await rm(join(cwd, '.conclave/n2/data/engine.json'))
+      const up = await run(cwd, ['up', '-d'])
+      const trouble = 'all members of a cluster must run the same engine. n1: engine "raft"; n2: engine "my-raft"'
+      expect([up.code, up.stderr]).toEqual([1, expect.stringContaining(trouble)])
+      const seen = await until(
+        () => status(cwd),
+        ({ nodes }) => nodes.every(({ status: own }) => own?.otherEngines?.length === 1),
+      )
+      expect(seen.nodes.map(({ status: own }) => own?.otherEngines?.[0])).toMatchObject([
+        { name: 'n2', engine: 'my-raft' },
+        { name: 'n1', engine: 'raft' },
+      ])
+      const { code, stderr } = await run(cwd, ['status'])
+      expect([code, stderr]).toEqual([4, expect.stringContaining(`no node leads: ${trouble}`)])
+      const must = 'all members of a cluster must run the same'
+      expect(await logOf(cwd, 'n1')).toContain(JSON.stringify(`n2 runs engine "my-raft", this node "raft": ${must}`))
+      expect(await logOf(cwd, 'n2')).toContain(JSON.stringify(`n1 runs engine "raft", this node "my-raft": ${must}`))
+    }))
+
+  test('that a directory was not made with is refused', () =>
+    inDirectory(async (cwd) => {
+      await writeFile(join(cwd, 'my-raft.mjs'), myRaft)
+      await json(cwd, ['up', '-d', '-n', '1', '--engine', './my-raft.mjs'])
+      await json(cwd, ['down'])
+      const start = ['node', 'start', '--config', '.conclave/n1/config.yaml', '--engine', 'raft']
+      const { code, stderr } = await run(cwd, start)
+      expect([code, stderr]).toEqual([1, expect.stringContaining('was written by the engine "my-raft"')])
     }))
 
   test('that nobody knows is refused with those that there are, in a flag and in a configuration', () =>
