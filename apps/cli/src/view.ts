@@ -46,10 +46,11 @@ export const engineTrouble = (views: readonly NodeView[]): string | undefined =>
   return engines.length < 2 ? undefined : `all members of a cluster must run the same engine. ${engines.join('; ')}`
 }
 
-/** Whether so few nodes run the same engine that none of them will ever lead. */
+/** Whether so few nodes run the same engine that none of them will ever lead, whatever those run that do not answer yet. */
 export const isSplitByEngine = (views: readonly NodeView[]): boolean => {
   const engines = [...enginesOf(views).values()]
-  return engines.length > 1 && engines.every((names) => names.length * 2 <= views.length)
+  const silent = views.length - engines.flat().length
+  return engines.length > 1 && engines.every((names) => (names.length + silent) * 2 <= views.length)
 }
 
 export const roleOf = (view: NodeView, leader: NodeView | undefined): string => {

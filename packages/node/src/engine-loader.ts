@@ -44,7 +44,7 @@ const notFound = (name: string, { from, also = [] }: EngineSearch): EngineNotFou
 const importFrom = async (place: string): Promise<Readonly<Record<string, unknown>>> => {
   const file = statSync(place).isDirectory() ? entryOf(place) : place
   try {
-    return await import(/* @vite-ignore */ pathToFileURL(file).href)
+    return await import(pathToFileURL(file).href)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw new EngineImportFailed(`the engine in ${place} failed while it was loaded: ${why}`, { cause: error })

@@ -1,7 +1,11 @@
 /** Engine, journal and transport of a node, as the replica gets them: with what the node has to know and say of them. */
-import type { EngineFactory, Journal, Transport } from '@conclave/interface'
+import type { Engine, EngineFactory, Journal, Transport } from '@conclave/interface'
 import { EngineCreateFailed } from './engine-errors.ts'
 import type { Roster } from './roster.ts'
+
+const isEngine = (made: Partial<Engine> | undefined): boolean =>
+  [made?.step, made?.drain, made?.status].every((method) => typeof method === 'function') &&
+  typeof made?.supports === 'object'
 
 /** The engine, whose failure at the start tells which one it was. */
 export const namedEngine = (factory: EngineFactory): EngineFactory => ({
@@ -9,7 +13,9 @@ export const namedEngine = (factory: EngineFactory): EngineFactory => ({
   contract: factory.contract,
   create: (init) => {
     try {
-      return factory.create(init)
+      const engine = factory.create(init)
+      if (isEngine(engine)) return engine
+      throw new TypeError('what it makes is no Engine')
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
       throw new EngineCreateFailed(`the engine "${factory.name}" cannot start on this node's journal: ${why}`, {

@@ -253,6 +253,14 @@ describe('a node', () => {
     })
   })
 
+  test('whose engine makes something else does not start either', async () => {
+    await write({ 'vsr.mjs': 'export default { name: "vsr", contract: 1, create: () => ({ step() {} }) }' })
+    await expect(startNode({ ...config(), engine: join(directory, 'vsr.mjs') })).rejects.toMatchObject({
+      code: 'engine-create-failed',
+      message: expect.stringContaining('what it makes is no Engine'),
+    })
+  })
+
   test('runs an engine that is named by its path', async () => {
     await write({
       'my-raft.mjs':
