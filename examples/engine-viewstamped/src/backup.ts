@@ -35,6 +35,7 @@ export const followCommit = (r: ReplicaState, from: NodeId, message: Message & {
   r.transfer.target = Math.max(r.transfer.target, message.op, message.commit)
   advance(r, message.commit)
   if (r.status === 'normal' && r.commit < r.log.last) r.prepareOkDue = true // maybe the last one was lost
+  if (r.status === 'state-transfer' && !r.transfer.asked) askFor(r, from)
   r.sendEarly(from, { type: 'commitOk', view: r.view, round: message.round })
 }
 

@@ -26,6 +26,8 @@ import type { EngineFactory } from '@conclave/interface'
 import { describe } from './describe.ts'
 import { ViewstampedEngine } from './engine.ts'
 
+export { insight } from './insight.ts'
+
 /** Makes replicas. */
 export const viewstamped: EngineFactory = {
   name: 'viewstamped',

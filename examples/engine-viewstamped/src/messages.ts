@@ -39,7 +39,7 @@ export type Message =
   /** Section 4.1; the requests of several op-numbers in one (6.2, batching). */
   | { readonly type: 'prepare'; readonly view: View; readonly commit: number; readonly part: LogPart }
   | { readonly type: 'prepareOk'; readonly view: View; readonly op: number }
-  /** Section 4.1. `op`: up to there the receiver was sent everything; `round`: of the reads that wait. */
+  /** Section 4.1. `op`: up to there the receiver was sent everything, or should ask; `round`: of the reads that wait. */
   | {
       readonly type: 'commit'
       readonly view: View

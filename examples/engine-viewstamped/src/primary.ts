@@ -111,7 +111,8 @@ const advanceCommit = (r: ReplicaState, primary: Primary): void => {
 export const sendCommit = (r: ReplicaState, { backups, round, started }: Primary, id: NodeId): void => {
   const backup = backups.get(id)
   if (!started || backup === undefined) return
-  r.sendEarly(id, { type: 'commit', view: r.view, commit: r.commit, op: backup.next - 1, round })
+  const op = backup.pulls ? r.log.last : backup.next - 1
+  r.sendEarly(id, { type: 'commit', view: r.view, commit: r.commit, op, round })
 }
 
 /** A primary that hears no quorum can commit nothing, and may be heard all the same: it has to give way. */

@@ -26,7 +26,7 @@ import {
   type Message,
   type SnapshotHeader,
 } from './messages.ts'
-import { Outbox } from './outbox.ts'
+import { newOutbox, type Outbox } from './outbox.ts'
 import type { Errand, Primary, Transfer, ViewChange } from './role.ts'
 
 /**
@@ -95,7 +95,7 @@ export class ReplicaState {
   #nextWrite = 1
   #toldView: View | undefined
   #toldLeader: NodeId | undefined
-  out = new Outbox()
+  out = newOutbox()
 
   constructor(init: EngineInit) {
     const { recovered } = init
@@ -271,19 +271,17 @@ export class ReplicaState {
   }
 
   drain(): Effects {
-    const { out } = this
-    this.out = new Outbox()
+    const { ops, ...effects } = this.out
+    this.out = newOutbox()
     // The configuration is durable with the first write, whatever that is.
-    if (this.#metaDirty || (this.#metaMissing && out.ops.length > 0)) {
+    if (this.#metaDirty || (this.#metaMissing && ops.length > 0)) {
       const { view: of, lastNormal, configuration } = this
-      out.ops.unshift({
-        type: 'meta',
-        bytes: encodeMeta({ view: of, lastNormal, membership: configuration.membership }),
-      })
+      ops.unshift({ type: 'meta', bytes: encodeMeta({ view: of, lastNormal, membership: configuration.membership }) })
       this.#metaDirty = false
       this.#metaMissing = false
     }
-    return out.effects(out.ops.length > 0 ? this.#issue(out.ops) : undefined, this.#leaderChange())
+    const leader = this.#leaderChange()
+    return { ...effects, ...(ops.length > 0 && { write: this.#issue(ops) }), ...(leader !== undefined && { leader }) }
   }
 
   #issue(ops: Outbox['ops']): NonNullable<Effects['write']> {

@@ -1,5 +1,5 @@
 import { engineCompliance } from '@conclave/compliance/engine'
 import { describe, test } from 'vitest'
-import { viewstamped } from '../src/index.ts'
+import { insight, viewstamped } from '../src/index.ts'
 
-engineCompliance({ factory: viewstamped }).register({ describe, test })
+engineCompliance({ factory: viewstamped, insight }).register({ describe, test })
