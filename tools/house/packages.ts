@@ -1,8 +1,9 @@
 // `npm run check:packages`: are the packages good outside this workspace? Packs every public one, looks into the
-// tarballs, installs them into an empty project, and imports, requires and type-checks them there.
+// tarballs, installs them into an empty project, and imports, requires and type-checks them there. Engines among the
+// examples are built and tested as their authors would, outside the workspace, with the tarballs that they name.
 // `--keep` leaves the temporary directory for a look.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, normalize, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -34,9 +35,9 @@ const project = join(temp, 'project')
 const bin = (name: string) => join(root, 'node_modules/.bin', name)
 
 /** The combined output of a command, in the temporary directory unless told otherwise. Throws it when the command fails. */
-function run(command: string, args: readonly string[], cwd = temp): Promise<string> {
+function run(command: string, args: readonly string[], cwd = temp, env: NodeJS.ProcessEnv = {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = { cwd, maxBuffer: 64 * 1024 * 1024, timeout: 10 * 60_000 }
+    const options = { cwd, env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024, timeout: 10 * 60_000 }
     const child = execFile(command, args, options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout)
       else reject(new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`.trim()))
@@ -211,6 +212,43 @@ async function typesAreRight(packed: readonly Packed[]): Promise<string[]> {
   return []
 }
 
+const engineExamples = (): string[] =>
+  readdirSync(join(root, 'examples')).filter((name) => /^engine-/.test(name) && !name.includes('.'))
+
+/** The packed packages that are reached from these names: npm would look for the others in a registry. */
+function reached(packed: readonly Packed[], names: readonly string[]): Packed[] {
+  const found = new Set<Packed>()
+  const visit = (name: string): void => {
+    const each = packed.find(({ manifest }) => manifest.name === name)
+    if (each === undefined || found.has(each)) return
+    found.add(each)
+    for (const next of Object.keys(each.manifest.dependencies ?? {})) visit(next)
+  }
+  for (const name of names) visit(name)
+  return [...found]
+}
+
+async function engineOutside(name: string, packed: readonly Packed[]): Promise<string[]> {
+  const place = join(temp, name)
+  const own = (source: string): boolean => !/[\\/](?:dist|node_modules)$/.test(source)
+  cpSync(join(root, 'examples', name), place, { recursive: true, filter: own })
+  const manifest = readJson<Manifest>(join(place, 'package.json'))
+  const { dependencies = {}, devDependencies = {} } = manifest
+  const tarballs = reached(packed, Object.keys({ ...dependencies, ...devDependencies }))
+  const places = Object.fromEntries(tarballs.map(({ manifest: of, tarball }) => [of.name, `file:${tarball}`]))
+  const others = Object.entries(devDependencies).filter(([of]) => places[of] === undefined)
+  const changed = {
+    ...manifest,
+    dependencies: { ...dependencies, ...places },
+    devDependencies: Object.fromEntries(others),
+  }
+  writeFileSync(join(place, 'package.json'), JSON.stringify(changed))
+  await run('npm', ['install', '--prefer-offline', '--no-fund', '--no-audit', '--loglevel=error'], place)
+  await run('npm', ['run', 'build'], place)
+  await run('npm', ['test'], place, { COMPLIANCE_SEEDS: '1' })
+  return []
+}
+
 let passed = 0
 let failed = 0
 
@@ -249,6 +287,7 @@ try {
   await check('tsc, nodenext, no DOM', () => types(names, { ...nodenext, lib: ['es2024'] }))
   await check('tsc, bundler', () => types(names, bundler))
   await check('tsc, bundler, no DOM', () => types(names, { ...bundler, lib: ['es2024'] }))
+  for (const name of engineExamples()) await check(`${name}, outside`, () => engineOutside(name, packed))
 } finally {
   if (process.argv.includes('--keep')) console.log(`kept: ${temp}`)
   else rmSync(temp, { recursive: true, force: true })
