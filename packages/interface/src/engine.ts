@@ -25,7 +25,10 @@ export const isEngineName = (name: unknown): name is string =>
 
 export interface EngineInit {
   readonly self: NodeId
-  /** The members that found the cluster; the same on every founder. Used only while the journal holds no configuration. */
+  /**
+   * The members that found the cluster; the same on every founder. Used only while the journal holds no configuration: an engine that offers no changes
+   * has to write it down too, since a later start may bring other founders.
+   */
   readonly founders: Membership
   /** What the journal found. The engine owns it from here on. */
   readonly recovered: JournalState
@@ -52,7 +55,7 @@ export interface Timing {
 }
 
 export interface EngineLimits {
-  /** Largest engine message in bytes that the engine may emit; one entry always fits. */
+  /** Largest engine message in bytes that the engine may emit. One entry always fits: a batch is at least 96 bytes smaller, which is room for the engine's headers. */
   readonly messageBytes: number
   /** Bytes of appends in flight to one peer. */
   readonly inflightBytes: number
@@ -166,6 +169,10 @@ export interface Send {
   readonly early?: true
 }
 
+/**
+ * `epoch`: the reign in which it was proposed, that of the last `reign` at or before it; it never decreases. What a new leader finds undecided it gets decided
+ * with the epochs of its predecessors, before its own `reign`.
+ */
 export type Decided =
   | { readonly type: 'batch'; readonly position: Position; readonly epoch: Epoch; readonly batch: Uint8Array }
   | { readonly type: 'noop'; readonly position: Position; readonly epoch: Epoch }
