@@ -21,6 +21,7 @@ export const suspect = (r: ReplicaState): void => {
   r.suspectIn = r.patience()
   let wanted = Math.max(change.wanted ?? 0, r.view + 1)
   for (const { view: of, at } of change.suspects.values()) if (!r.isStale(at)) wanted = Math.max(wanted, of)
+  assert(Number.isSafeInteger(wanted), 'no view-number is left')
   change.wanted = view(wanted)
   r.broadcastEarly({ type: 'suspect', view: change.wanted })
   countSuspects(r)
