@@ -247,6 +247,19 @@ describe('4.2 view changes', () => {
     expect(primary.status).toMatchObject({ leading: true, last: 6 })
   })
 
+  it('when a better log turns up while another is being taken over, nothing that differs is left of the first', () => {
+    const group = new Group(5)
+    const primary = group.at(1)
+    const first = firstView(9)
+    primary.receive('n2', doViewChange(6, 0, []))
+    primary.receive('n0', { ...doViewChange(6, 1, first), part: part(8, 1, first.slice(8)) } as Message)
+    primary.receive('n0', { type: 'newState', view: v(6), commit: 0, part: part(0, 0, first.slice(0, 5)) })
+    expect(primary.status).toMatchObject({ leading: false, last: 5 })
+    primary.receive('n3', doViewChange(6, 2, [...firstView(1), makeReign(v(2), n2)]))
+    expect(primary.status).toMatchObject({ leading: true, last: 4 })
+    expect(group.of('startView', primary)[0]?.part.entries.map(({ view }) => view)).toEqual([1, 1, 2, 6])
+  })
+
   it("the new primary's own DOVIEWCHANGE counts once its view-number is on its disk", () => {
     const group = new Group()
     const primary = group.at(1)
