@@ -117,13 +117,7 @@ export class ViewstampedEngine implements Engine {
       membership,
       self: membership.members.find(({ id }) => id === r.self)?.role ?? 'none',
       malformed: r.malformed,
-      detail: {
-        view: r.view,
-        lastNormal: r.lastNormal,
-        status: r.status,
-        matched: r.matched,
-        tailFrom: r.log.base + 1,
-      },
+      detail: { lastNormal: r.lastNormal, matched: r.matched, tailFrom: r.log.base + 1 },
     }
   }
 }

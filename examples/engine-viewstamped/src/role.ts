@@ -57,6 +57,15 @@ export interface ViewChange {
   source: NodeId | undefined
 }
 
+export const noViewChange = (): ViewChange => ({
+  wanted: undefined,
+  suspects: new Map(),
+  started: new Set(),
+  agreed: false,
+  received: new Map(),
+  source: undefined,
+})
+
 /** State transfer from whoever has the log of the present view. */
 export interface Transfer {
   /** The highest position that it told of. */
@@ -66,6 +75,8 @@ export interface Transfer {
   /** `matched` at the last heartbeat: a transfer that moves is left alone. */
   matched: number
 }
+
+export const noTransfer = (): Transfer => ({ target: 0, asked: false, matched: 0 })
 
 /** A snapshot that somebody needs: what follows `floor` stays in memory for it. */
 export interface Errand {

@@ -27,7 +27,7 @@ import {
   type SnapshotHeader,
 } from './messages.ts'
 import { newOutbox, type Outbox } from './outbox.ts'
-import type { Errand, Primary, Transfer, ViewChange } from './role.ts'
+import { type Errand, noTransfer, noViewChange, type Primary } from './role.ts'
 
 /**
  * `view-change`: in the present view nobody is known to be the primary. `state-transfer`: somebody is, and the log is not yet that of this view.
@@ -62,15 +62,8 @@ export class ReplicaState {
   /** Up to here the log is that of the present view; all of it while the status is normal. */
   matched: number
   primary: Primary | undefined
-  readonly change: ViewChange = {
-    wanted: undefined,
-    suspects: new Map(),
-    started: new Set(),
-    agreed: false,
-    received: new Map(),
-    source: undefined,
-  }
-  readonly transfer: Transfer = { target: 0, asked: false, matched: 0 }
+  change = noViewChange()
+  transfer = noTransfer()
   readonly errands = new Map<NodeId, Errand>()
   snapshot: NamedSnapshot | undefined
   /** When the primary was last heard, in `Monotonic`. */
@@ -175,15 +168,8 @@ export class ReplicaState {
     this.prepareOkDue = false
     this.#metaDirty = true
     this.#viewWrite = this.#nextWrite
-    const { change, transfer } = this
-    change.wanted = undefined
-    change.suspects.clear()
-    change.started.clear()
-    change.agreed = false
-    change.received.clear()
-    change.source = undefined
-    transfer.target = 0
-    transfer.asked = false
+    this.change = noViewChange()
+    this.transfer = noTransfer()
   }
 
   /** The log is that of the present view, as far as it was sent: what follows is of earlier ones. In one write with the last piece of that log. */
