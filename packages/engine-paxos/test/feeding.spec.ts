@@ -1,7 +1,8 @@
 /** What a leader sends to a peer that is slow, gone, hung or far behind: enough to bring it back, and little more. */
 import { type EngineLimits, type Input, nodeId, type Position } from '@conclave/interface'
+import { batches, propose, snapshotId } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
-import { ballotOf, batches, type Flying, give, type Node, Nodes, propose, snapshotId } from './nodes.ts'
+import { ballotOf, type Flying, give, type Node, Nodes } from './nodes.ts'
 
 const n1 = nodeId('n1')
 const n3 = nodeId('n3')
@@ -18,7 +19,7 @@ const slotsOf = ({ message }: Flying) => (message.type === 'accept' || message.t
 
 /** n1 leads; n3 is connected and heard, but gets no slots. */
 const behind = (entries: number, engineLimits = small, bytes = 100): Nodes => {
-  const nodes = new Nodes(3, engineLimits)
+  const nodes = new Nodes(3, { limits: engineLimits })
   const leader = nodes.elect(1)
   nodes.cut = (m) => m.to === n3 && slotsOf(m).length > 0
   for (let i = 1; i <= entries; i++) {
@@ -115,7 +116,7 @@ describe('a peer that does not answer', () => {
   })
 
   it('nodes that cannot take what they are sent do not talk without end', () => {
-    const nodes = new Nodes(3, small)
+    const nodes = new Nodes(3, { limits: small })
     const leader = nodes.elect(1)
     // A watermark that lies: it is answered once, not again and again.
     give(leader, 'n3', { type: 'watermark' }, ballotOf(1, 1), { decided: 0 })
@@ -185,7 +186,7 @@ describe('snapshot transfers', () => {
   })
 
   it('without a leader, too, a member that lags behind the memory gets one', () => {
-    const nodes = new Nodes(3, small)
+    const nodes = new Nodes(3, { limits: small })
     const leader = nodes.elect(1)
     nodes.isolate(3)
     for (let i = 1; i <= 30; i++) leader.turn(propose(i, 'x'.repeat(100)))

@@ -1,8 +1,9 @@
 /** "Paxos Made Live", section 5.2: a leader that holds a lease reads without asking anybody, and nobody else can lead meanwhile. */
 import { nodeId } from '@conclave/interface'
+import { propose, read, timing } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import type { Body } from '../src/messages.ts'
-import { ballotOf, give, limits, lone, type Node, Nodes, propose, read, timing } from './nodes.ts'
+import { ballotOf, give, lone, type Node, Nodes } from './nodes.ts'
 
 const n1 = nodeId('n1')
 const n3 = nodeId('n3')
@@ -14,7 +15,7 @@ const pledged = timing.electionTicks * timing.tickMillis
 
 /** n1 leads, and has heard pledges of both others. */
 const leased = (): { nodes: Nodes; leader: Node } => {
-  const nodes = new Nodes(3, limits, undefined, true)
+  const nodes = new Nodes(3, { leases: true })
   const leader = nodes.elect(1)
   nodes.rounds(8)
   return { nodes, leader }
@@ -61,7 +62,7 @@ describe('a lease', () => {
   })
 
   it('rests on a quorum of pledges, not on answers without one', () => {
-    const nodes = new Nodes(3, limits, undefined, true)
+    const nodes = new Nodes(3, { leases: true })
     const leader = nodes.elect(1)
     nodes.isolate(1)
     leader.now += 10_000
@@ -73,7 +74,7 @@ describe('a lease', () => {
   })
 
   it('is not served before the reign is open', () => {
-    const nodes = new Nodes(3, limits, undefined, true)
+    const nodes = new Nodes(3, { leases: true })
     nodes.cut = ({ message }) => message.type === 'accept'
     const leader = nodes.elect(1)
     nodes.rounds(8)

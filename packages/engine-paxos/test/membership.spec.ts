@@ -1,9 +1,10 @@
 /** Changes of the members by stop-sign: "Reconfiguring a State Machine", section 4.2, and what the contract asks of a change. */
 import { type Decided, type MembershipChange, nodeId, type RequestId } from '@conclave/interface'
+import { batches, limits, propose, read } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import { foundingConfiguration, nextConfiguration } from '../src/configuration.ts'
 import { makeReign, makeStop, makeValue, noop, valueKind } from '../src/value.ts'
-import { ballotOf, batches, give, limits, lone, type Node, Nodes, propose, read } from './nodes.ts'
+import { ballotOf, give, lone, type Node, Nodes } from './nodes.ts'
 
 const n1 = nodeId('n1')
 const n2 = nodeId('n2')
@@ -39,7 +40,7 @@ describe('a stop-sign', () => {
   })
 
   it('nothing is proposed above it: proposals are held for the next configuration, within the bound', () => {
-    const nodes = new Nodes(3, { ...limits, undecidedBytes: 1000 })
+    const nodes = new Nodes(3, { limits: { ...limits, undecidedBytes: 1000 } })
     const leader = nodes.elect(1)
     nodes.cut = () => true
     leader.turn(change(1, remove(3)), propose(2, 'x'.repeat(600)), propose(3, 'x'.repeat(600)), read(4))
@@ -417,7 +418,7 @@ describe('refusals', () => {
   })
 
   it('a configuration that fits no message is refused', () => {
-    const nodes = new Nodes(3, { ...limits, messageBytes: 400 })
+    const nodes = new Nodes(3, { limits: { ...limits, messageBytes: 400 } })
     const leader = nodes.elect(1)
     leader.turn(change(1, { type: 'update', member: { ...peer(2), addresses: ['x'.repeat(300)] } }))
     expect(outcome(leader, 1)).toEqual(invalid)

@@ -3,11 +3,13 @@
  * Paxos", and what holds if they do.
  */
 import { nodeId } from '@conclave/interface'
+import { batches, limits, propose, read, timing } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import type { Ballot } from '../src/ballot.ts'
+import { multiPaxos } from '../src/index.ts'
 import type { Body, Filled, Message, Report } from '../src/messages.ts'
 import { makeReign, makeValue, noop, type Value, valueKind } from '../src/value.ts'
-import { ballotOf, batches, type Flying, give, limits, lone, Node, Nodes, propose, read, timing } from './nodes.ts'
+import { ballotOf, type Flying, give, lone, Nodes } from './nodes.ts'
 
 const n1 = nodeId('n1')
 const n2 = nodeId('n2')
@@ -24,7 +26,7 @@ const told = (said: Flying[], type: Message['type']) => said.map((m) => m.messag
 
 /** n1 of three, in phase 1 with ballot 1.1; nobody has answered. */
 const preparing = (messageBytes = limits.messageBytes) => {
-  const made = lone(3, { ...limits, messageBytes })
+  const made = lone({ limits: { ...limits, messageBytes } })
   made.node.tick(60)
   give(made.node, 'n2', { type: 'canvassReply', asked: ballotOf(1, 1), granted: true }, ballotOf(0, 0))
   expect(made.node.status.role).toBe('preparing')
@@ -131,7 +133,7 @@ describe('phase 1: prepare and promise', () => {
   })
 
   it('3. only promises for the current ballot count, each acceptor once, and no nack', () => {
-    const { node } = lone(5)
+    const { node } = lone({ count: 5 })
     node.tick(60)
     for (const id of ['n2', 'n3'])
       give(node, id, { type: 'canvassReply', asked: ballotOf(1, 1), granted: true }, ballotOf(0, 0))
@@ -189,7 +191,7 @@ describe('4. one prepare for all slots', () => {
   })
 
   it('an acceptor that could not report what is decided, since it is in memory no more, makes no promise and grants no canvass', () => {
-    const nodes = new Nodes(3, { ...limits, tailBytes: 50 })
+    const nodes = new Nodes(3, { limits: { ...limits, tailBytes: 50 } })
     const leader = nodes.elect(1)
     nodes.isolate(3)
     for (let i = 1; i <= 5; i++) leader.turn(propose(i))
@@ -208,7 +210,7 @@ describe('4. one prepare for all slots', () => {
   })
 
   it('a promise larger than a message comes in pages', () => {
-    const { node, said, reply } = lone(3, { ...limits, messageBytes: 400 })
+    const { node, said, reply } = lone({ limits: { ...limits, messageBytes: 400 } })
     for (let slot = 1; slot <= 9; slot += 2)
       give(node, 'n2', accept([{ slot, value: value('x'.repeat(150), ballotOf(1, 2)) }]), ballotOf(1, 2))
     node.tick(40)
@@ -429,8 +431,7 @@ describe('7. competing proposers', () => {
   it('PMS 2.4: a refused proposer waits for a random time, so that not everybody waits for the same', () => {
     const waits = new Set<number>()
     for (let seed = 1; seed <= 40; seed++) {
-      const said: Flying[] = []
-      const node = new Node(n1, new Nodes(3).founders, (m) => said.push(m), undefined, undefined, seed)
+      const { node, said } = lone({ seed })
       node.tick(60)
       give(node, 'n2', { type: 'canvassReply', asked: ballotOf(1, 1), granted: true }, ballotOf(0, 0))
       give(node, 'n2', { type: 'nack', refused: ballotOf(1, 1) }, ballotOf(9, 2))
@@ -446,8 +447,7 @@ describe('7. competing proposers', () => {
   it('time-outs are random within [T, 2T)', () => {
     const first = new Set<number>()
     for (let seed = 1; seed <= 50; seed++) {
-      const said: Flying[] = []
-      const node = new Node(n1, new Nodes(3).founders, (m) => said.push(m), undefined, undefined, seed)
+      const { node, said } = lone({ seed })
       let ticks = 0
       for (; said.length === 0; ticks++) node.tick()
       first.add(ticks)
@@ -602,7 +602,7 @@ describe('10. flexible quorums', () => {
   const sizes = (voters: number) => ({ phase1: voters - 1, phase2: 2 })
 
   it('a value is chosen by a small quorum of phase 2, and a leader elected by a large one of phase 1', () => {
-    const nodes = new Nodes(5, limits, sizes)
+    const nodes = new Nodes(5, { factory: multiPaxos({ quorums: sizes }) })
     const leader = nodes.elect(1)
     nodes.isolate(1, 2)
     leader.turn(propose(1), read(2))
@@ -614,12 +614,18 @@ describe('10. flexible quorums', () => {
   })
 
   it('quorums that do not intersect are refused when the engine is made', () => {
-    expect(() => new Nodes(5, limits, () => ({ phase1: 3, phase2: 2 }))).toThrow(/do not intersect/)
-    expect(() => new Nodes(5, limits, () => ({ phase1: 6, phase2: 2 }))).toThrow(/out of 5 voters/)
+    expect(() => new Nodes(5, { factory: multiPaxos({ quorums: () => ({ phase1: 3, phase2: 2 }) }) })).toThrow(
+      /do not intersect/,
+    )
+    expect(() => new Nodes(5, { factory: multiPaxos({ quorums: () => ({ phase1: 6, phase2: 2 }) }) })).toThrow(
+      /out of 5 voters/,
+    )
   })
 
   it('and so is a change to a configuration in which they would not', () => {
-    const nodes = new Nodes(3, limits, (voters) => ({ phase1: voters === 3 ? 2 : 1, phase2: voters === 3 ? 2 : 1 }))
+    const nodes = new Nodes(3, {
+      factory: multiPaxos({ quorums: (voters) => ({ phase1: voters === 3 ? 2 : 1, phase2: voters === 3 ? 2 : 1 }) }),
+    })
     const leader = nodes.elect(1)
     leader.turn({ type: 'reconfigure', id: 1 as never, change: { type: 'remove', id: n3 } })
     expect(leader.settled).toEqual([{ id: 1, outcome: { type: 'refused', reason: 'invalid' } }])

@@ -1,10 +1,11 @@
 /** Snapshots: what they stand for, and what they must leave alone. */
 import { nodeId, type Position } from '@conclave/interface'
+import { limits, propose, snapshotId } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import type { Ballot } from '../src/ballot.ts'
 import type { Body, Filled } from '../src/messages.ts'
 import { makeValue, type Value, valueKind } from '../src/value.ts'
-import { ballotOf, give, headerOf, limits, lone, Nodes, propose, snapshotId } from './nodes.ts'
+import { ballotOf, give, headerOf, lone, Nodes } from './nodes.ts'
 
 const n1 = nodeId('n1')
 const n2 = nodeId('n2')
@@ -60,7 +61,7 @@ describe('snapshots', () => {
   })
 
   it('a peer that lags behind the memory gets a snapshot, a newer one being asked for if there is none', () => {
-    const nodes = new Nodes(3, { ...limits, tailBytes: 200 })
+    const nodes = new Nodes(3, { limits: { ...limits, tailBytes: 200 } })
     const leader = nodes.elect(1)
     nodes.isolate(3)
     for (let i = 1; i <= 20; i++) {

@@ -1,6 +1,7 @@
 import { encodeMembers } from '@conclave/engine-parts'
 /** What is refused at the borders: bounds of configurations, and messages that parse but cannot be. */
 import { concatChunks, type Member, type Membership, nodeId } from '@conclave/interface'
+import { Disk, limits, members, peer, propose, read, reconfigure } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import { entryKind, makeEntry, type Term } from '../src/entry.ts'
 import {
@@ -10,7 +11,7 @@ import {
   encodeSnapshotHeader,
   type Message,
 } from '../src/messages.ts'
-import { Disk, limits, members, peer, propose, read, reconfigure, Server, Servers } from './servers.ts'
+import { lone, type Server, Servers } from './servers.ts'
 
 const t = (n: number) => n as Term
 const n1 = nodeId('n1')
@@ -29,10 +30,9 @@ const leadOf = (membership: Membership, engineLimits = limits): Server => {
     position: 1 as never,
     header: encodeSnapshotHeader({ term: t(1), position: 1, lastTerm: t(1), membership }),
   }
-  const founders = { members: [] }
   const servers = new Servers(1)
   disk.meta = new Uint8Array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0])
-  const server = new Server(n1, founders, () => {}, disk, engineLimits)
+  const { server } = lone({ founders: { members: [] }, disk, limits: engineLimits })
   servers.all.set(n1, server)
   return servers.elect(1)
 }
@@ -65,7 +65,7 @@ describe('bounds of a configuration', () => {
       [55, 'n1 (n2*)'], // the mark, but not the outgoing voters
       [200, 'n1 n2'],
     ] as const) {
-      const servers = new Servers(1, { ...limits, messageBytes: plain + more })
+      const servers = new Servers(1, { limits: { ...limits, messageBytes: plain + more } })
       servers.founders = { members: [peer(1), peer(2, 'learner')] }
       const leader = servers.restart(1)
       servers.join(2)

@@ -1,11 +1,12 @@
 /** Messages in a few words, as they stand in the timelines of a simulation. */
 import { concatChunks } from '@conclave/interface'
+import { limits, timing } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import { entryKind, makeEntry, type Term } from '../src/entry.ts'
 import raft from '../src/index.ts'
 import { encodeMessage, type Message } from '../src/messages.ts'
 import { raftVersion1 } from '../src/testing.ts'
-import { limits, Servers, timing } from './servers.ts'
+import { Servers } from './servers.ts'
 
 const t = (n: number) => n as Term
 const term = t(3)

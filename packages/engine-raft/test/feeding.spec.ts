@@ -1,7 +1,8 @@
 /** What a leader sends to a peer that is slow, gone, hung or far behind: enough to bring it back, and little more. */
 import { type EngineLimits, type Input, nodeId, type Position } from '@conclave/interface'
+import { propose, snapshotId } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
-import { propose, type Server, Servers, snapshotId } from './servers.ts'
+import { type Server, Servers } from './servers.ts'
 
 const n1 = nodeId('n1')
 const n3 = nodeId('n3')
@@ -17,7 +18,7 @@ const size = (flying: readonly { bytes: Uint8Array }[]) => flying.reduce((sum, {
 
 /** n1 leads; n3 is connected, heard, and told nothing for a while. */
 const behind = (entries: number, engineLimits = small, bytes = 100): Servers => {
-  const servers = new Servers(3, engineLimits)
+  const servers = new Servers(3, { limits: engineLimits })
   const leader = servers.elect(1)
   servers.cut = ({ from, to, message }) =>
     (to === n3 && message.type === 'append') || (from === n3 && message.type === 'appendReply')
@@ -142,7 +143,7 @@ describe('a peer that does not answer', () => {
 
   it('a new leader whose peers connect anew still begins at its own end: no peer is sent back to the beginning, or to a snapshot', () => {
     for (const state of ['up', 'down', 'lost'] as const) {
-      const servers = new Servers(3, small)
+      const servers = new Servers(3, { limits: small })
       const old = servers.elect(2)
       for (let i = 1; i <= 30; i++) {
         old.turn(propose(i, 'x'.repeat(100)))

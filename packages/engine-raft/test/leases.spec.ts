@@ -1,10 +1,12 @@
 /** Lease reads: section 6.4.1 of the dissertation. An election time-out is 300 ms here, so a lease lasts 270. */
 import { concatChunks, nodeId } from '@conclave/interface'
+import { add, propose, read, remove, transfer } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import type { Term } from '../src/entry.ts'
 import { encodeMessage, type Message } from '../src/messages.ts'
 import { decodeMeta } from '../src/meta.ts'
-import { add, type Flying, propose, read, remove, Server, Servers, transfer } from './servers.ts'
+import { raftVersion1 } from '../src/testing.ts'
+import { type Flying, lone, type Server, Servers } from './servers.ts'
 
 const t = (n: number) => n as Term
 const n1 = nodeId('n1')
@@ -22,7 +24,7 @@ const vote = (term: number, pre = false): Message => ({ type: 'vote', term: t(te
 
 /** n1 leads, with leases, and its heartbeats were answered. */
 const led = (count = 3): Servers => {
-  const servers = new Servers(count, undefined, { leases: true })
+  const servers = new Servers(count, { leases: true })
   servers.elect(1)
   servers.rounds(6)
   return servers
@@ -35,11 +37,6 @@ const servedAtOnce = (server: Server): boolean => {
   const id = reads++
   server.turn(read(id, 'lease'))
   return outcome(server, id)[0]?.type === 'readAt'
-}
-const lone = (): { server: Server; said: Flying[] } => {
-  const said: Flying[] = []
-  const server = new Server(n1, new Servers(3).founders, (m) => said.push(m))
-  return { server, said }
 }
 const replies = (said: readonly Flying[]) => said.map(({ message }) => message)
 
@@ -77,7 +74,7 @@ describe('a lease', () => {
   })
 
   it('waits until an entry of the present term is committed', () => {
-    const servers = new Servers(3, undefined, { leases: true })
+    const servers = new Servers(3, { leases: true })
     servers.cut = ({ message }) => message.type === 'append'
     const leader = servers.elect(1)
     servers.rounds(5)
@@ -242,8 +239,7 @@ describe('a promise', () => {
   it('after a reset of the link the jitter begins when the promise ends', () => {
     const campaigns = new Set<number>()
     for (let seed = 1; seed <= 40; seed++) {
-      const said: Flying[] = []
-      const server = new Server(n1, new Servers(3).founders, (m) => said.push(m), undefined, undefined, seed)
+      const { server, said } = lone({ seed })
       give(server, 'n2', heartbeat(1))
       server.turn({ type: 'peer', id: n2, state: 'down' })
       let ticks = 0
@@ -286,10 +282,7 @@ describe('a promise', () => {
   it('a server that starts again does not know what it promised: no vote and no campaign for an election time-out', () => {
     const { server } = lone()
     give(server, 'n2', heartbeat(1))
-    const said: Flying[] = []
-    const again = new Server(n1, new Servers(3).founders, (m) => said.push(m), server.disk, undefined, 1, {
-      now: 5_000,
-    })
+    const { server: again, said } = lone({ disk: server.disk, now: 5_000 })
     again.now += 10_000 // the wait begins with the first step, whatever the clock says
     give(again, 'n3', vote(2, true))
     give(again, 'n3', vote(2))
@@ -309,8 +302,7 @@ describe('a promise', () => {
     const { server } = lone()
     give(server, 'n2', heartbeat(1))
     give(server, 'n3', { type: 'heartbeatReply', term: t(5), round: 0 })
-    const said: Flying[] = []
-    const again = new Server(n1, new Servers(3).founders, (m) => said.push(m), server.disk)
+    const { server: again, said } = lone({ disk: server.disk })
     give(again, 'n3', { ...vote(5), transfer: true } as Message)
     expect(replies(said)).toEqual([{ type: 'voteReply', term: 5, pre: false, granted: false }])
   })
@@ -358,8 +350,8 @@ describe('a lease and a transfer', () => {
 
 describe('servers of the release before', () => {
   const mixed = (old: number[]): Servers => {
-    const servers = new Servers(3, undefined, { leases: true })
-    for (const n of old) servers.replace(n, { version: 1 })
+    const servers = new Servers(3, { leases: true })
+    for (const n of old) servers.restart(n, { factory: raftVersion1 })
     servers.elect(1)
     servers.rounds(40)
     return servers

@@ -1,21 +1,10 @@
 /** Changes of the membership: section 6 of the paper (joint consensus), chapter 4 of the dissertation. */
 import { concatChunks, type MembershipChange, nodeId } from '@conclave/interface'
+import { add, members, peer, propose, read, reconfigure, remove, transfer } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import type { Term } from '../src/entry.ts'
 import { encodeMessage, type Message } from '../src/messages.ts'
-import {
-  add,
-  type Flying,
-  members,
-  peer,
-  propose,
-  read,
-  reconfigure,
-  remove,
-  type Server,
-  Servers,
-  transfer,
-} from './servers.ts'
+import { type Flying, type Server, Servers } from './servers.ts'
 
 const t = (n: number) => n as Term
 const bytes = (message: Message) => concatChunks(encodeMessage(message))

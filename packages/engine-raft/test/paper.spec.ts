@@ -1,9 +1,10 @@
 /** Sentences of "In Search of an Understandable Consensus Algorithm (Extended Version)", sections 5.1 to 5.4 and 8, and what holds if they do. */
 import { concatChunks, nodeId, type Position } from '@conclave/interface'
+import { batches, propose, read, snapshotId } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import { entryKind, makeEntry, type Term } from '../src/entry.ts'
 import { encodeMessage, encodeSnapshotHeader, type Message } from '../src/messages.ts'
-import { batches, type Flying, propose, read, Server, Servers, snapshotId } from './servers.ts'
+import { lone, type Server, Servers } from './servers.ts'
 
 const t = (n: number) => n as Term
 const n1 = nodeId('n1')
@@ -27,14 +28,6 @@ const vote = (term: number, last: number, lastTerm: number, pre = false): Messag
   last,
   lastTerm: t(lastTerm),
 })
-
-/** One server of three, and what it says. */
-const lone = (): { server: Server; said: Flying[]; reply: () => Message | undefined } => {
-  const said: Flying[] = []
-  const founders = new Servers(3).founders
-  const server = new Server(nodeId('n1'), founders, (m) => said.push(m))
-  return { server, said, reply: () => said.at(-1)?.message }
-}
 
 describe('5.1 terms', () => {
   it('a server with a smaller term updates it and becomes a follower', () => {
@@ -132,7 +125,7 @@ describe('5.2 leader election', () => {
   })
 
   it('a lone server of a cluster of one counts its own vote only when it is on disk', () => {
-    const server = new Server(nodeId('n1'), new Servers(1).founders, () => {})
+    const { server } = lone({ count: 1 })
     server.holdSyncs = true
     server.tick(60)
     expect(server.status.role).toBe('candidate')
@@ -152,8 +145,7 @@ describe('5.2 leader election', () => {
   it('time-outs are random within [T, 2T), so split votes are rare', () => {
     const first = new Set<number>()
     for (let seed = 1; seed <= 50; seed++) {
-      const said: Flying[] = []
-      const server = new Server(nodeId('n1'), new Servers(3).founders, (m) => said.push(m), undefined, undefined, seed)
+      const { server, said } = lone({ seed })
       let ticks = 0
       while (said.length === 0) {
         server.tick()
@@ -332,10 +324,7 @@ describe('5.3 log replication', () => {
 
   it('bytes in flight to one peer are bounded', () => {
     const servers = new Servers(3, {
-      messageBytes: 1000,
-      inflightBytes: 2000,
-      undecidedBytes: 1 << 20,
-      tailBytes: 1 << 20,
+      limits: { messageBytes: 1000, inflightBytes: 2000, undecidedBytes: 1 << 20, tailBytes: 1 << 20 },
     })
     const leader = servers.elect(1)
     servers.flying = []
@@ -348,10 +337,7 @@ describe('5.3 log replication', () => {
 
   it('proposals beyond the bound of undecided bytes are refused as overloaded, and one that fits no message as invalid', () => {
     const servers = new Servers(3, {
-      messageBytes: 2000,
-      inflightBytes: 4000,
-      undecidedBytes: 1000,
-      tailBytes: 1 << 20,
+      limits: { messageBytes: 2000, inflightBytes: 4000, undecidedBytes: 1000, tailBytes: 1 << 20 },
     })
     const leader = servers.elect(1)
     leader.turn(propose(1, 'x'.repeat(900)), propose(2, 'x'.repeat(900)), propose(3, 'x'.repeat(3000)))
@@ -418,10 +404,7 @@ describe('7 snapshots', () => {
   /** A leader whose tail is gone from memory, and a peer that lacks all of it. */
   const lagging = (): Servers => {
     const servers = new Servers(3, {
-      messageBytes: 1 << 16,
-      inflightBytes: 1 << 16,
-      undecidedBytes: 1 << 20,
-      tailBytes: 200,
+      limits: { messageBytes: 1 << 16, inflightBytes: 1 << 16, undecidedBytes: 1 << 20, tailBytes: 200 },
     })
     const leader = servers.elect(1)
     servers.isolate(3)
@@ -514,8 +497,7 @@ describe('7 snapshots', () => {
     const server = installs(2)
     expect(server.effects.some((e) => e.restore !== undefined)).toBe(true)
     expect(server.status).toMatchObject({ decided: 2, last: 2, detail: { durable: 2 } })
-    const { founders } = new Servers(3)
-    expect(new Server(n1, founders, () => {}, server.disk).status).toMatchObject({ decided: 2, last: 2 })
+    expect(lone({ disk: server.disk }).server.status).toMatchObject({ decided: 2, last: 2 })
   })
 
   it('figure 13: a log that has the last entry of the snapshot is kept with all that follows, and nothing is restored', () => {

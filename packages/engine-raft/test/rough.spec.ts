@@ -1,20 +1,15 @@
 /** Honest messages at the wrong time, messages that parse but lie, and disks that do not answer: none stops a server, few disturb one. */
 import { concatChunks, nodeId } from '@conclave/interface'
+import { propose, snapshotId } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import { entryKind, makeEntry, type Term } from '../src/entry.ts'
 import { encodeMessage, encodeSnapshotHeader, type Message } from '../src/messages.ts'
-import { type Flying, propose, Server, Servers, snapshotId } from './servers.ts'
+import { type Flying, lone, type Server, Servers } from './servers.ts'
 
 const t = (n: number) => n as Term
-const n1 = nodeId('n1')
 const n2 = nodeId('n2')
 const give = (server: Server, from: string, message: Message): void =>
   server.turn({ type: 'receive', from: nodeId(from), message: concatChunks(encodeMessage(message)) })
-const lone = (): { server: Server; said: Flying[] } => {
-  const said: Flying[] = []
-  const server = new Server(n1, new Servers(3).founders, (m) => said.push(m))
-  return { server, said }
-}
 const heartbeat = (term: number): Message => ({ type: 'heartbeat', term: t(term), commit: 0, round: 0 })
 const preVotes = (said: readonly Flying[]) => said.filter(({ message }) => message.type === 'vote' && message.pre)
 
@@ -46,7 +41,7 @@ describe('entries that parse on the outside only', () => {
     })
     server.turn({ type: 'snapshotReceived', from: n2, id: snapshotId('r'), header })
     expect(server.status).toMatchObject({ epoch: 3n, decided: 9, leader: n2 })
-    expect(new Server(n1, new Servers(3).founders, () => {}, server.disk).status).toMatchObject({
+    expect(lone({ disk: server.disk }).server.status).toMatchObject({
       epoch: 3n,
       decided: 9,
     })

@@ -2,10 +2,11 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { nodeId, type Position } from '@conclave/interface'
+import { propose, snapshotId } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import { entryKind, makeEntry, type Term } from '../src/entry.ts'
 import { RaftLog } from '../src/log.ts'
-import { propose, type Server, Servers, snapshotId } from './servers.ts'
+import { type Server, Servers } from './servers.ts'
 
 const n1 = nodeId('n1')
 const n3 = nodeId('n3')
@@ -30,7 +31,7 @@ const rounds = (servers: Servers, n: number): void => {
 
 /** n3 was away for so long that it needs a snapshot, and the leader has asked for one. */
 const lagging = (): Servers => {
-  const servers = new Servers(3, small)
+  const servers = new Servers(3, { limits: small })
   servers.elect(1)
   servers.isolate(3)
   load(servers, 30)
@@ -78,7 +79,7 @@ describe('the tail', () => {
   })
 
   it('what is not decided yet does not push out what is, or every slower peer would need a snapshot under load', () => {
-    const servers = new Servers(3, { ...small, tailBytes: 3_000 })
+    const servers = new Servers(3, { limits: { ...small, tailBytes: 3_000 } })
     const leader = servers.elect(1)
     load(servers, 10)
     expect(leader.status.detail.tailFrom).toBe(1)

@@ -1,98 +1,50 @@
 /** Everything that a network, a disk and a crash may do, in random order: Raft's safety holds at every step, and its liveness when it is over. */
+import { type Cheat, type Figures, noticed, type StormInit, storm, survived, Violation } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
-import { Violation } from './invariants.ts'
-import type { Cheat } from './torture-host.ts'
-import { World, type WorldInit } from './torture-world.ts'
+import { raft } from '../src/index.ts'
+import { raftVersion1 } from '../src/testing.ts'
+import { subject } from './servers.ts'
 
-const steps = 8_000
 const seeds = 60
-/** Ticks of a healthy cluster within which it must have agreed: several election time-outs, and a snapshot. */
-const calmTicks = 600
-
-const run = (init: WorldInit): World => {
-  const world = new World(init)
-  for (let i = 0; i < steps; i++) world.step()
-  return world
-}
-
-const ticksUntil = (world: World, holds: () => boolean): number => {
-  for (let ticks = 0; ticks < calmTicks; ticks++) {
-    if (holds()) return ticks
-    world.calm()
-  }
-  return Number.POSITIVE_INFINITY
-}
-
-const torture = (init: WorldInit): World => {
-  const world = run(init)
-  world.heal()
-  if (ticksUntil(world, () => world.agreed) > calmTicks) throw new Violation('no agreement after the storm')
-  // A leader that is handing over refuses, or may lose what it took: then it is proposed again, as a client would.
-  const batches: string[] = []
-  let ticks = 0
-  const decided = () => {
-    if (ticks++ % 50 === 0) batches.push(world.proposeCalmly())
-    return world.agreed && world.invariants.truth.some((is) => batches.some((batch) => is?.endsWith(batch)))
-  }
-  if (ticksUntil(world, decided) > calmTicks) throw new Violation('a proposal after the storm is not decided')
-  return world
-}
 
 describe('torture', () => {
-  const many = (init: Omit<WorldInit, 'seed'>, worlds = seeds) => {
-    const sum = { decided: 0, restored: 0, leaseReads: 0, changes: 0, promotions: 0, removals: 0 }
-    for (let seed = 1; seed <= worlds; seed++) {
-      try {
-        const { invariants } = torture({ seed, ...init })
-        const { decided, restored, done } = invariants
-        for (const [key, value] of Object.entries({ decided, restored, ...done })) sum[key as keyof typeof sum] += value
-      } catch (error) {
-        throw new Error(`seed ${seed} with ${JSON.stringify(init)}: ${String(error)}`, { cause: error })
-      }
-    }
-    // A storm in which nothing happens shows nothing.
-    expect(sum.decided).toBeGreaterThan(worlds * 30)
-    return sum
+  const many = (init: Omit<StormInit, 'seed'>, worlds = seeds): Figures => {
+    const figures = survived(subject, worlds, init)
+    expect(figures.decided).toBeGreaterThan(worlds * 30)
+    return figures
   }
 
-  for (const servers of [3, 5]) {
-    it(`${servers} servers never disagree, and agree when the storm is over`, () => {
-      expect(many({ servers }).restored).toBeGreaterThan(seeds)
+  for (const nodes of [3, 5]) {
+    it(`${nodes} servers never disagree, and agree when the storm is over`, () => {
+      expect(many({ nodes }).restored).toBeGreaterThan(seeds)
     })
 
-    it(`${servers} servers whose members come and go, with lease reads`, () => {
-      const { leaseReads, changes, promotions, removals } = many({ servers, changing: true, leases: true })
+    it(`${nodes} servers whose members come and go, with lease reads`, () => {
+      const { leaseReads, changes, promotions, removals } = many({ nodes, changing: true, leases: true })
       expect(leaseReads).toBeGreaterThan(seeds)
       expect(changes).toBeGreaterThan(seeds / 2)
       expect(promotions).toBeGreaterThan(seeds / 10)
       expect(removals).toBeGreaterThan(seeds / 10)
     })
-  }
 
-  for (const servers of [3, 5])
-    it(`${servers} servers of two releases run together`, () => {
-      many({ servers, mixed: true, leases: true }, seeds / 2)
+    it(`${nodes} servers of two releases run together`, () => {
+      many({ nodes, factories: [raft, raftVersion1], leases: true }, seeds / 2)
     })
+  }
 
   it('the same seed gives the same run', () => {
     for (let seed = 1; seed <= 10; seed++) {
-      const [one, other] = [run({ seed, servers: 3 }), run({ seed, servers: 3 })]
+      const [one, other] = [storm(subject, { seed, nodes: 3 }), storm(subject, { seed, nodes: 3 })]
       expect(one.fingerprint).toBe(other.fingerprint)
       expect(one.invariants.truth).toEqual(other.invariants.truth)
     }
   })
 
-  const cheats: Cheat[] = [
+  it.each<Cheat>([
     'messages leave before their writes are durable',
     'a crash takes the end of the log',
     'clocks run at very different rates',
-  ]
-  for (const cheat of cheats) {
-    it(`it notices when ${cheat}`, () => {
-      const noticed = () => {
-        for (let seed = 1; seed <= 300; seed++) torture({ seed, servers: 3, cheat, leases: true })
-      }
-      expect(noticed).toThrow(Violation)
-    })
-  }
+  ])('it notices when %s', (cheat) => {
+    expect(noticed(subject, 300, { nodes: 3, cheat, leases: true })).toBeInstanceOf(Violation)
+  })
 })

@@ -1,9 +1,11 @@
 /** Leadership transfer: section 3.10 of the dissertation, and 4.2.3 for what it overrides. */
 import { concatChunks, type Input, nodeId } from '@conclave/interface'
+import { add, members, propose, read, remove, transfer } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import type { Term } from '../src/entry.ts'
 import { encodeMessage, type Message } from '../src/messages.ts'
-import { add, members, propose, read, remove, type Server, Servers, transfer } from './servers.ts'
+import { raftVersion1 } from '../src/testing.ts'
+import { type Server, Servers } from './servers.ts'
 
 const t = (n: number) => n as Term
 const n1 = nodeId('n1')
@@ -265,7 +267,7 @@ describe('disks', () => {
 describe('servers of the release before', () => {
   it('a server of version 1 drops TimeoutNow and the votes of a transfer as malformed; the transfer is given up', () => {
     const servers = led()
-    const old = servers.replace(3, { version: 1 })
+    const old = servers.restart(3, { factory: raftVersion1 })
     servers.rounds(5)
     expect(old.status).toMatchObject({ role: 'follower', leader: n1 })
     servers.at(1).turn(transfer(3))
@@ -275,7 +277,7 @@ describe('servers of the release before', () => {
   })
 
   it('it offers nothing of it, and does nothing by itself', () => {
-    const servers = new Servers(3, undefined, { version: 1, leases: true })
+    const servers = new Servers(3, { factory: raftVersion1, leases: true })
     const leader = servers.elect(1)
     expect(leader.engine.supports).toEqual({
       reads: true,

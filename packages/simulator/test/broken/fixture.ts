@@ -1,6 +1,6 @@
 import type { EngineFactory } from '@conclave/interface'
 import type { Hooks, Parts } from '@conclave/simulator'
-import { type Edit, loadBroken } from './build.ts'
+import { type Edit, loadBroken } from '@conclave/torture'
 
 /** The real thing with one mistake. */
 export interface Fixture {

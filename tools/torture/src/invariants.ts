@@ -1,4 +1,5 @@
 import type { Decided, Membership, NodeId } from '@conclave/interface'
+import type { Subject } from './subject.ts'
 
 /** What holds for any run of any consensus engine; it throws at the first thing that does not. */
 export class Invariants {
@@ -11,10 +12,14 @@ export class Invariants {
   readonly #leaders = new Map<bigint, NodeId>()
   readonly #decidedBatches = new Set<string>()
   readonly #refused = new Set<string>()
+  readonly #unknown = new Set<string>()
   /** Configurations by position; the founders at 0. */
   readonly #configurations = new Map<number, Membership>()
 
-  constructor(founders: Membership) {
+  readonly #subject: Subject
+
+  constructor(subject: Subject, founders: Membership) {
+    this.#subject = subject
     this.#configurations.set(0, founders)
   }
 
@@ -36,7 +41,7 @@ export class Invariants {
 
   leads(id: NodeId, epoch: bigint): void {
     const other = this.#leaders.get(epoch) ?? id
-    check(other === id, `${id} and ${other} both lead in term ${epoch}`)
+    check(other === id, `${id} and ${other} both lead in epoch ${epoch}`)
     this.#leaders.set(epoch, id)
   }
 
@@ -59,21 +64,15 @@ export class Invariants {
     const before = this.membership
     const voters = ({ members }: Membership) => members.filter(({ role }) => role === 'voter').map(({ id }) => id)
     const [old, now] = [voters(before), voters(next)]
-    const same = old.length === now.length && old.every((id) => now.includes(id))
     check(now.length > 0, `no voter is left at ${position}`)
-    check(before.outgoing === undefined || next.outgoing === undefined, `two changes at once at ${position}`)
-    check(same || next.outgoing !== undefined, `the voters change in one step at ${position}`)
-    check(
-      next.outgoing === undefined || String(next.outgoing) === String(old),
-      `${next.outgoing} leave at ${position}, where the voters were ${old}`,
-    )
+    this.#subject.configured?.(position, before, next)
     for (const { id, name } of next.members) {
       check(!before.removed?.includes(id), `${id} is back at ${position}`)
       check(!this.#refused.has(name), `the change to ${name} was refused, and is decided`)
     }
     this.done.changes++
-    if (next.outgoing !== undefined && now.length > old.length) this.done.promotions++
-    if (next.outgoing === undefined && (next.removed?.length ?? 0) > (before.removed?.length ?? 0)) this.done.removals++
+    if (now.length > old.length) this.done.promotions++
+    if ((next.removed?.length ?? 0) > (before.removed?.length ?? 0)) this.done.removals++
     this.#configurations.set(position, next)
   }
 
@@ -101,15 +100,21 @@ export class Invariants {
     this.#refused.add(batch)
   }
 
-  refused(batch: string): boolean {
-    return this.#refused.has(batch)
+  unknown(batch: string): void {
+    this.#unknown.add(batch)
   }
 
-  restore(id: NodeId, position: number, epoch: bigint, membership: Membership): void {
+  /** Nobody is told any more that this batch is decided: whoever wants it has to propose it again. */
+  givenUp(batch: string): boolean {
+    return this.#refused.has(batch) || this.#unknown.has(batch)
+  }
+
+  /** @param membership undefined if a later one may be known there already. */
+  restore(id: NodeId, position: number, epoch: bigint, membership: Membership | undefined): void {
     this.restored++
-    check(this.#epochs[position] === epoch, `${id} restores ${position} of term ${epoch}, which was never decided`)
+    check(this.#epochs[position] === epoch, `${id} restores ${position} of epoch ${epoch}, which was never decided`)
     check(
-      JSON.stringify(membership) === JSON.stringify(this.membershipAt(position)),
+      membership === undefined || JSON.stringify(membership) === JSON.stringify(this.membershipAt(position)),
       `${id} restores ${position} with other members: ${JSON.stringify(membership)}`,
     )
   }

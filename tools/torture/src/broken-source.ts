@@ -11,8 +11,8 @@ export interface Edit {
   readonly replace: string
 }
 
-const packages = fileURLToPath(new URL('../../../', import.meta.url))
-const workshop = fileURLToPath(new URL('../../.broken/', import.meta.url))
+const packages = fileURLToPath(new URL('../../../packages/', import.meta.url))
+const workshop = fileURLToPath(new URL('../.broken/', import.meta.url))
 
 const copyOf = (fixture: string, name: string): string => join(workshop, fixture, name)
 

@@ -1,9 +1,10 @@
 import {
   concatChunks,
   type Effects,
+  type Engine,
+  type EngineFactory,
   type EngineLimits,
   type Input,
-  type JournalOp,
   type Membership,
   type MembershipChange,
   type Monotonic,
@@ -15,9 +16,11 @@ import {
   type SnapshotId,
   seededRandom,
 } from '@conclave/interface'
-import { RaftEngine } from '../src/engine.ts'
+import { Disk } from './disk.ts'
 import { check, type Invariants } from './invariants.ts'
-import { Disk, timing } from './servers.ts'
+import { timing } from './node.ts'
+import type { Subject } from './subject.ts'
+import { Writes } from './writes.ts'
 
 /** Small, so that windows fill, tails are evicted, and peers need snapshots all the time. */
 export const tight: EngineLimits = { messageBytes: 500, inflightBytes: 700, undecidedBytes: 2_000, tailBytes: 600 }
@@ -46,12 +49,13 @@ export type Cheat =
 
 export interface HostInit {
   readonly id: NodeId
+  readonly subject: Subject
+  readonly factory: EngineFactory
   readonly founders: Membership
   readonly seed: number
   readonly invariants: Invariants
   readonly cheat: Cheat
   readonly leases: boolean
-  readonly version: 1 | 2
   /** Its clock. */
   now(): number
 }
@@ -61,7 +65,7 @@ type Waiting =
   | { readonly type: 'read'; readonly floor: number; readonly level: ReadLevel }
   | { readonly type: 'change'; readonly change: MembershipChange }
 
-/** A server with its disk: writes become durable later and one by one, messages wait for them, a crash loses the rest. */
+/** A node with its disk: writes become durable later and one by one, messages wait for them, a crash loses the rest. */
 export class Host {
   readonly id: NodeId
   readonly disk = new Disk()
@@ -71,14 +75,12 @@ export class Host {
   readonly answers: { readonly from: NodeId; readonly accept: boolean }[] = []
   wantsCapture = false
   captures: { readonly id: SnapshotId; readonly position: Position }[] = []
-  unsynced: { id: number; ops: readonly JournalOp[] }[] = []
   /** The position that is decided here and applied. */
   applied = 0
   /** It holds links to these. */
   links = new Set<NodeId>()
-  #engine: RaftEngine
-  #waiting: { after: number; send: Send }[] = []
-  #written = 0
+  #engine: Engine
+  #writes: Writes
   #open = new Map<number, Waiting>()
   #nextRequest = 1
   #incarnation = 0
@@ -87,10 +89,14 @@ export class Host {
   constructor(init: HostInit) {
     this.id = init.id
     this.#init = init
+    this.#writes = this.#journal()
     this.#engine = this.#start()
     this.turn()
   }
 
+  get unsynced(): number {
+    return this.#writes.unsynced
+  }
   get status() {
     return this.#engine.status()
   }
@@ -98,24 +104,27 @@ export class Host {
     return this.#init.invariants.membership.members.some(({ id }) => id === this.id)
   }
 
-  #start(): RaftEngine {
-    const { founders, seed, leases, version } = this.#init
+  #journal(): Writes {
+    const leaky = this.#init.cheat === 'messages leave before their writes are durable'
+    return new Writes(this.disk, (send) => this.#emit(send), leaky)
+  }
+
+  #start(): Engine {
+    const { founders, seed, leases, factory } = this.#init
     this.applied = this.disk.snapshot?.position ?? 0
     const random = seededRandom(seed * 1_000 + this.#incarnation++ * 10 + Number(this.id.slice(1)))
     const recovered = this.disk.state()
-    return new RaftEngine({ self: this.id, founders, recovered, timing, random, limits: tight, leases }, version)
+    return factory.create({ self: this.id, founders, recovered, timing, random, limits: tight, leases })
   }
 
   crash(): void {
     this.up = false
-    this.unsynced = []
-    this.#waiting = []
+    this.#writes = this.#journal()
     this.out.length = 0
     this.asked.length = 0
     this.answers.length = 0
     this.captures = []
     this.wantsCapture = false
-    this.#written = 0
     this.#open.clear()
     if (this.#init.cheat === 'a crash takes the end of the log')
       for (const at of [...this.disk.slots.keys()].sort((a, b) => b - a).slice(0, 3)) this.disk.slots.delete(at)
@@ -156,16 +165,7 @@ export class Host {
   }
 
   #take(effects: Effects): void {
-    if (effects.write !== undefined) {
-      check(effects.write.id === this.#written + 1, `write ${effects.write.id} after ${this.#written}`)
-      this.#written = effects.write.id
-      this.unsynced.push(effects.write)
-    }
-    for (const send of effects.send) {
-      const now = send.early === true || this.unsynced.length === 0
-      if (now || this.#init.cheat === 'messages leave before their writes are durable') this.#emit(send)
-      else this.#waiting.push({ after: this.#written, send })
-    }
+    this.#writes.take(effects)
     if (effects.peers !== undefined) this.#link(effects.peers.map(({ id }) => id))
     if (effects.restore !== undefined) this.#restore(effects.restore.position, effects.restore.epoch)
     for (const decided of effects.decide) {
@@ -188,7 +188,9 @@ export class Host {
 
   #restore(position: number, epoch: bigint): void {
     check(position > this.applied, `${this.id} restores ${position} after ${this.applied}`)
-    this.#init.invariants.restore(this.id, position, epoch, this.status.membership)
+    const { subject, invariants } = this.#init
+    const { status } = this
+    invariants.restore(this.id, position, epoch, subject.foresees?.(status) === true ? undefined : status.membership)
     this.applied = position
   }
 
@@ -202,6 +204,7 @@ export class Host {
       case 'batch':
         if (outcome.type === 'decided') invariants.settledDecided(waiting.batch, outcome.position)
         else if (outcome.type === 'refused') invariants.refuse(waiting.batch)
+        else invariants.unknown(waiting.batch)
         return
       case 'change':
         if (outcome.type === 'decided') invariants.changed(outcome.position, shows(waiting.change))
@@ -217,15 +220,9 @@ export class Host {
   }
 
   /** Makes the oldest `count` writes durable, and lets go what waited for them. */
-  sync(count = this.unsynced.length): void {
-    const writes = this.unsynced.splice(0, count)
-    const last = writes.at(-1)
-    if (last === undefined) return
-    for (const { ops } of writes) this.disk.apply(ops)
-    const ready = this.#waiting.filter(({ after }) => after <= last.id)
-    this.#waiting = this.#waiting.filter(({ after }) => after > last.id)
-    for (const { send } of ready) this.#emit(send)
-    this.turn({ type: 'persisted', write: last.id as never })
+  sync(count?: number): void {
+    const write = this.#writes.sync(count)
+    if (write !== undefined) this.turn({ type: 'persisted', write })
   }
 
   #emit({ to, message }: Send): void {

@@ -1,0 +1,18 @@
+import type { EngineFactory, Membership, Status } from '@conclave/interface'
+
+/** An engine as its tests see it. `Message` is what its messages parse to. */
+export interface Subject<Message = unknown> {
+  /** Makes the nodes, unless a test names another make. */
+  readonly factory: EngineFactory
+  /** @throws MalformedBytes */
+  decode(message: Uint8Array): Message
+  /** Whether a message asks for leadership: while `Cluster.elect` runs, such messages of all but one node are kept back. */
+  campaigns(message: Message): boolean
+  /** What a newly decided configuration owes to the one before, by this engine's own protocol. @throws Violation, see `check`. */
+  configured?(position: number, before: Membership, next: Membership): void
+  /**
+   * Whether `status.membership` may be a later configuration than the one at `status.decided`, when a snapshot has just been installed.
+   * Absent: never.
+   */
+  foresees?(status: Status): boolean
+}
