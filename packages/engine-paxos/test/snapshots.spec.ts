@@ -1,6 +1,6 @@
 /** Snapshots: what they stand for, and what they must leave alone. */
-import { nodeId, type Position } from '@conclave/interface'
-import { limits, propose, snapshotId } from '@conclave/torture'
+import { nodeId } from '@conclave/interface'
+import { captured, limits, propose, snapshotId } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import type { Ballot } from '../src/ballot.ts'
 import type { Body, Filled } from '../src/messages.ts'
@@ -16,9 +16,6 @@ const accept = (slots: Filled[]): Body => ({ type: 'accept', sequence: 1, slots 
 const prepare = (from: number, cursor = from): Body => ({ type: 'prepare', from, cursor, given: ballotOf(0, 0) })
 
 describe('snapshots', () => {
-  const captured = (position: number, id = `s${position}`) =>
-    ({ type: 'captured', snapshot: { id: snapshotId(id), position: position as Position } }) as const
-
   it('naming a snapshot and forgetting what it stands for is one write', () => {
     const nodes = new Nodes(3)
     const leader = nodes.elect(1)

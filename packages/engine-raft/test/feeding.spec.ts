@@ -1,14 +1,12 @@
 /** What a leader sends to a peer that is slow, gone, hung or far behind: enough to bring it back, and little more. */
-import { type EngineLimits, type Input, nodeId, type Position } from '@conclave/interface'
-import { propose, snapshotId } from '@conclave/torture'
+import { type EngineLimits, type Input, nodeId } from '@conclave/interface'
+import { captured, propose, snapshotId } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import { type Server, Servers } from './servers.ts'
 
 const n1 = nodeId('n1')
 const n3 = nodeId('n3')
 const small: EngineLimits = { messageBytes: 1 << 16, inflightBytes: 1 << 16, undecidedBytes: 1 << 20, tailBytes: 1_000 }
-const captured = (position: number) =>
-  ({ type: 'captured', snapshot: { id: snapshotId(`s${position}`), position: position as Position } }) as const
 const sentSnapshots = (server: Server) => server.effects.flatMap((effects) => effects.sendSnapshot ?? [])
 const captures = (server: Server) => server.effects.filter((effects) => effects.capture).length
 const ended = (id: string, ok: boolean): Input => ({ type: 'snapshotSent', to: n3, id: snapshotId(id), ok })

@@ -1,6 +1,6 @@
 /** Sentences of "In Search of an Understandable Consensus Algorithm (Extended Version)", sections 5.1 to 5.4 and 8, and what holds if they do. */
-import { concatChunks, nodeId, type Position } from '@conclave/interface'
-import { batches, propose, read, snapshotId } from '@conclave/torture'
+import { concatChunks, nodeId } from '@conclave/interface'
+import { batches, captured, propose, read, snapshotId } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import { entryKind, makeEntry, type Term } from '../src/entry.ts'
 import { encodeMessage, encodeSnapshotHeader, type Message } from '../src/messages.ts'
@@ -398,9 +398,6 @@ describe('5.4 safety', () => {
 })
 
 describe('7 snapshots', () => {
-  const captured = (position: number, id = `s${position}`) =>
-    ({ type: 'captured', snapshot: { id: snapshotId(id), position: position as Position } }) as const
-
   /** A leader whose tail is gone from memory, and a peer that lacks all of it. */
   const lagging = (): Servers => {
     const servers = new Servers(3, {

@@ -1,8 +1,8 @@
 /** What stays in memory, for whom, and what does not. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { nodeId, type Position } from '@conclave/interface'
-import { propose, snapshotId } from '@conclave/torture'
+import { nodeId } from '@conclave/interface'
+import { captured, propose, snapshotId } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import { entryKind, makeEntry, type Term } from '../src/entry.ts'
 import { RaftLog } from '../src/log.ts'
@@ -12,8 +12,6 @@ const n1 = nodeId('n1')
 const n3 = nodeId('n3')
 const small = { messageBytes: 500, inflightBytes: 500, undecidedBytes: 1 << 20, tailBytes: 1_000 }
 const sentSnapshots = (server: Server) => server.effects.flatMap((effects) => effects.sendSnapshot ?? [])
-const captured = (position: number) =>
-  ({ type: 'captured', snapshot: { id: snapshotId(`s${position}`), position: position as Position } }) as const
 
 let proposals = 0
 const load = (servers: Servers, n: number): void => {

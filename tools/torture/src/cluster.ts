@@ -1,4 +1,5 @@
 import { type Membership, type NodeId, nodeId } from '@conclave/interface'
+import { snapshotId } from './inputs.ts'
 import { type Flying, type Make, Node } from './node.ts'
 import type { Subject } from './subject.ts'
 
@@ -78,7 +79,9 @@ export class Cluster<Message> {
     for (let rounds = 0; this.flying.length > 0; rounds++) {
       if (rounds > 10_000) throw new Error('the nodes talk without end')
       const flying = this.flying.shift()
-      if (flying !== undefined && !this.cut(flying)) this.deliver(flying)
+      if (flying === undefined) return
+      if (this.cut(flying)) this.#make.witness?.lost(flying)
+      else this.deliver(flying)
     }
   }
 
@@ -101,6 +104,21 @@ export class Cluster<Message> {
     }
     if (!node.status.leading) throw new Error(`n${n} was not elected`)
     return node
+  }
+
+  /** Carries the last snapshot that `from` has asked for: offer, answer, body, end. */
+  carrySnapshot(from: number, to: number): void {
+    const [sender, receiver] = [this.at(from), this.at(to)]
+    const asked = sender.effects
+      .flatMap(({ sendSnapshot = [] }) => sendSnapshot)
+      .findLast((one) => one.to === receiver.id)
+    if (asked === undefined) throw new Error(`${sender.id} sends no snapshot to ${receiver.id}`)
+    const { id, header } = asked
+    receiver.turn({ type: 'snapshotOffered', from: sender.id, header })
+    const ok = receiver.effects.some(({ answerSnapshot = [] }) => answerSnapshot.at(-1)?.accept === true)
+    if (ok)
+      receiver.turn({ type: 'snapshotReceived', from: sender.id, id: snapshotId(`${id} of ${sender.id}`), header })
+    sender.turn({ type: 'snapshotSent', to: receiver.id, id, ok })
   }
 
   isolate(...ns: number[]): void {

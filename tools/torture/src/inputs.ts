@@ -5,6 +5,7 @@ import {
   type MemberRole,
   type MembershipChange,
   nodeId,
+  type Position,
   type ReadLevel,
   type RequestId,
   type SnapshotId,
@@ -42,6 +43,11 @@ export const peer = (n: number, role: MemberRole = 'voter'): Member => ({
   name: `n${n}`,
   addresses: [],
   role,
+})
+
+export const captured = (position: number): Input => ({
+  type: 'captured',
+  snapshot: { id: snapshotId(`s${position}`), position: position as Position },
 })
 
 export const snapshotId = (id: string): SnapshotId => id as SnapshotId

@@ -47,6 +47,15 @@ export interface Make {
   readonly seed?: number
   /** Its clock at the start. */
   readonly now?: number
+  readonly witness?: Witness
+}
+
+/** Somebody who writes down what happens. */
+export interface Witness {
+  /** After every turn, before its messages leave. */
+  turned(node: Node, inputs: readonly Input[], effects: Effects): void
+  /** A message is not delivered. */
+  lost(flying: Flying<unknown>): void
 }
 
 /** One engine with a disk whose syncs the test may hold back, obeying the durability rule of `Effects.send`. */
@@ -62,6 +71,7 @@ export class Node<Message = unknown> {
   /** While true, writes stay unsynced and messages that rest on them stay here. */
   holdSyncs = false
   readonly #writes: Writes
+  readonly #witness: Witness | undefined
 
   constructor(
     subject: Subject<Message>,
@@ -74,6 +84,7 @@ export class Node<Message = unknown> {
     this.id = id
     this.disk = disk
     this.now = now
+    this.#witness = make.witness
     this.#writes = new Writes(disk, ({ to, message }: Send) => {
       const bytes = concatChunks(message).slice()
       out({ from: id, to, bytes, message: subject.decode(bytes) })
@@ -94,6 +105,7 @@ export class Node<Message = unknown> {
     for (const input of inputs) this.engine.step(input, this.now as Monotonic)
     const effects = this.engine.drain()
     this.effects.push(effects)
+    this.#witness?.turned(this, inputs, effects)
     this.#writes.take(effects)
     this.decided.push(...effects.decide)
     this.settled.push(...effects.settle)
@@ -113,6 +125,9 @@ export class Node<Message = unknown> {
     }
   }
 
+  get unsynced(): number {
+    return this.#writes.unsynced
+  }
   get status() {
     return this.engine.status()
   }
@@ -123,8 +138,9 @@ export const batches = ({ decided }: Pick<Node, 'decided'>): string[] =>
   decided.flatMap((d) => (d.type === 'batch' ? [new TextDecoder().decode(d.batch)] : []))
 
 /** The members in short: voters by number, learners in brackets, those on their way to voter with a star, outgoing voters after a bar. */
-export const members = ({ status: { membership } }: Pick<Node, 'status'>): string => {
+export const membersInShort = ({ members, outgoing }: Membership): string => {
   const inShort = ({ id, role, promote }: Member): string => (role === 'voter' ? id : promote ? `(${id}*)` : `(${id})`)
-  const outgoing = membership.outgoing === undefined ? '' : ` | ${membership.outgoing.join(' ')}`
-  return membership.members.map(inShort).join(' ') + outgoing
+  return members.map(inShort).join(' ') + (outgoing === undefined ? '' : ` | ${outgoing.join(' ')}`)
 }
+
+export const members = ({ status }: Pick<Node, 'status'>): string => membersInShort(status.membership)
