@@ -8,7 +8,7 @@ const seeds = 60
 /** Milliseconds that a test may take on a machine that does much else. */
 const patience = 120_000
 
-describe('torture', () => {
+describe('torture', { timeout: patience }, () => {
   const many = (init: Omit<StormInit, 'seed'>): Figures => {
     const figures = survived(subject, seeds, init)
     expect(figures.decided).toBeGreaterThan(seeds * 40)
@@ -16,11 +16,11 @@ describe('torture', () => {
   }
 
   for (const nodes of [3, 5]) {
-    it(`${nodes} nodes never disagree, and agree when the storm is over`, { timeout: patience }, () => {
+    it(`${nodes} nodes never disagree, and agree when the storm is over`, () => {
       expect(many({ nodes }).restored).toBeGreaterThan(seeds)
     })
 
-    it(`${nodes} nodes whose members come and go, with lease reads`, { timeout: patience }, () => {
+    it(`${nodes} nodes whose members come and go, with lease reads`, () => {
       const { leaseReads, changes, promotions, removals } = many({ nodes, changing: true, leases: true })
       expect(leaseReads).toBeGreaterThan(seeds)
       expect(changes).toBeGreaterThan(seeds)
@@ -41,7 +41,7 @@ describe('torture', () => {
     'messages leave before their writes are durable',
     'a crash takes the end of the log',
     'clocks run at very different rates',
-  ])('it notices when %s', { timeout: patience }, (cheat) => {
+  ])('it notices when %s', (cheat) => {
     const found = noticed(subject, 300, { nodes: 3, cheat, leases: true })
     // A node whose disk has lost what it said is decided may notice that itself.
     if (cheat === 'a crash takes the end of the log' && found instanceof AssertionFailed) return

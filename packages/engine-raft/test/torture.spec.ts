@@ -6,8 +6,10 @@ import { raftVersion1 } from '../src/testing.ts'
 import { subject } from './servers.ts'
 
 const seeds = 60
+/** Milliseconds that a test may take on a machine that does much else. */
+const patience = 120_000
 
-describe('torture', () => {
+describe('torture', { timeout: patience }, () => {
   const many = (init: Omit<StormInit, 'seed'>, worlds = seeds): Figures => {
     const figures = survived(subject, worlds, init)
     expect(figures.decided).toBeGreaterThan(worlds * 30)
