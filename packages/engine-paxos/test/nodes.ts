@@ -13,7 +13,7 @@ export const subject: Subject<Message> = {
   /** A stop ends its configuration at once: none is joint. */
   configured: (position, _, next) => check(next.outgoing === undefined, `the configuration at ${position} is joint`),
   /** A stop may be accepted in a later slot already. */
-  foresees: ({ decided, detail }) => detail.top !== decided,
+  foresees: ({ detail }, position) => detail.top !== position,
 }
 
 export type Node = torture.Node<Message>

@@ -190,7 +190,8 @@ export class Host {
     check(position > this.applied, `${this.id} restores ${position} after ${this.applied}`)
     const { subject, invariants } = this.#init
     const { status } = this
-    invariants.restore(this.id, position, epoch, subject.foresees?.(status) === true ? undefined : status.membership)
+    const known = subject.foresees?.(status, position) === true ? undefined : status.membership
+    invariants.restore(this.id, position, epoch, known)
     this.applied = position
   }
 

@@ -10,9 +10,6 @@ export interface Subject<Message = unknown> {
   campaigns(message: Message): boolean
   /** What a newly decided configuration owes to the one before, by this engine's own protocol. @throws Violation, see `check`. */
   configured?(position: number, before: Membership, next: Membership): void
-  /**
-   * Whether `status.membership` may be a later configuration than the one at `status.decided`, when a snapshot has just been installed.
-   * Absent: never.
-   */
-  foresees?(status: Status): boolean
+  /** Whether `status.membership` may be a later configuration than that of the snapshot at `position`, which has just been installed. Absent: never. */
+  foresees?(status: Status, position: number): boolean
 }
