@@ -5,6 +5,7 @@ import type { EngineFactory } from '@conclave/interface'
 export const builtIns = {
   raft: async () => (await import('@conclave/engine-raft')).raft,
   paxos: async () => (await import('@conclave/engine-paxos')).paxos,
+  zab: async () => (await import('@conclave/engine-zab')).zab,
 } as const satisfies Readonly<Record<string, () => Promise<EngineFactory>>>
 
 export type EngineName = keyof typeof builtIns

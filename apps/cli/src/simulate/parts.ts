@@ -1,5 +1,5 @@
 import { importEngine } from '@conclave/node/engines'
-import { insightFrom, type Parts, paxosInsight, raftInsight } from '@conclave/simulator'
+import { insightFrom, type Parts, paxosInsight, raftInsight, zabInsight } from '@conclave/simulator'
 
 type Known = Pick<Parts, 'previousEngine' | 'insight'>
 
@@ -13,6 +13,7 @@ const known: ReadonlyMap<string, () => Promise<Known>> = new Map<string, () => P
     }),
   ],
   ['paxos', async () => ({ insight: paxosInsight })],
+  ['zab', async () => ({ insight: zabInsight })],
 ])
 
 /** What a module says of its engine beside it, if it does. */
