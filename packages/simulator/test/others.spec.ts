@@ -1,12 +1,15 @@
 import { campaign, reportOf } from '@conclave/simulator'
 import { describe, expect, test } from 'vitest'
-import { paxosParts as parts, seeds } from './parts.ts'
+import { paxosParts, seeds, zabParts } from './parts.ts'
 
 /** `SIMULATOR_SEED=n` begins elsewhere, `SIMULATOR_RUNS=n` runs more or fewer. */
 const first = Number(process.env.SIMULATOR_SEED ?? 1)
 const count = Number(process.env.SIMULATOR_RUNS ?? 600)
 
-describe('Multi-Paxos under every fault', () => {
+describe.each([
+  ['Multi-Paxos', paxosParts],
+  ['Zab', zabParts],
+])('%s under every fault', (_, parts) => {
   test(`${count} seeds from ${first}: safe throughout, at one end after healing, every mark reached`, {
     timeout: 3_600_000,
   }, async () => {
@@ -22,9 +25,9 @@ describe('Multi-Paxos under every fault', () => {
     console.log(reportOf(summary))
     expect(summary.reasons).toEqual([])
   })
+})
 
-  test('what it has no part in is out of reach, and says why', async () => {
-    const summary = await campaign({ seeds: seeds(1, 1), parts, options: { durationMillis: 600 } })
-    expect(summary.outOfReach.get('joint configuration finished by another leader')).toContain('stop-sign')
-  })
+test('what an engine has no part in is out of reach of its campaigns, and says why', async () => {
+  const summary = await campaign({ seeds: seeds(1, 1), parts: paxosParts, options: { durationMillis: 600 } })
+  expect(summary.outOfReach.get('joint configuration finished by another leader')).toContain('stop-sign')
 })
