@@ -23,6 +23,7 @@ export const reportOf = (options: Options, result: RunResult) => {
   const undecided = result.checked?.undecidedKeys ?? []
   return {
     verdict: verdictOf(result),
+    engine: options.engine,
     seed: options.seed,
     minutes: Number((result.seconds / 60).toFixed(2)),
     ...(result.early ? { endedEarly: true } : {}),
@@ -66,7 +67,7 @@ const list = (counts: Readonly<Record<string, number>>): string =>
 export const summaryOf = (report: Report): string => {
   const { faults, operations, recoveryMillis, linearizability } = report
   const lines = [
-    `${report.nodes} nodes for ${report.minutes} minutes, seed ${report.seed}, ${report.mode}${report.leases ? ', leases' : ''}, data on ${report.fileSystem} (${report.disks})`,
+    `${report.nodes} nodes on ${report.engine} for ${report.minutes} minutes, seed ${report.seed}, ${report.mode}${report.leases ? ', leases' : ''}, data on ${report.fileSystem} (${report.disks})`,
     ...report.without.map((text) => `without ${text}`),
     `faults      ${faults.injected} injected in ${report.rounds} rounds, ${faults.survived} survived, ${faults.atTheLeader} at the leader`,
     `            ${list(faults.byKind)}`,
