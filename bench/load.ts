@@ -1,7 +1,7 @@
 /**
- * The load generator, a process of its own: `clients` closed loops of puts through the public client package.
+ * The load generator, a process of its own: `clients` closed loops of calls through the public client package.
  *
- *   node bench/load.ts '{"endpoints": [...], "clients": 64, "ops": 60000, "value": 256}'
+ *   node bench/load.ts '{"endpoints": [...], "call": "put", "clients": 64, "ops": 60000, "value": 256, "warmUp": 6000}'
  *
  * Prints one JSON line. Latencies are in milliseconds.
  */
@@ -10,6 +10,8 @@ import { type Client, connect } from '@conclave/client'
 
 export interface Load {
   readonly endpoints: readonly string[]
+  /** A put, or a get that is `linearizable` or `local`, of one key of 10,000. */
+  readonly call: 'put' | 'linearizable' | 'local'
   readonly clients: number
   readonly ops: number
   /** Bytes of a value. */
@@ -26,27 +28,28 @@ export interface LoadResult {
   readonly clientMicrosPerOp: number
 }
 
-const closedLoops = async (
-  client: Client,
-  { clients, value }: Load,
-  ops: number,
-  latencies?: RecordableHistogram,
-): Promise<void> => {
+const caller = (client: Client, { call, value }: Load): ((key: string) => Promise<unknown>) => {
+  if (call !== 'put') return (key) => client.kv.get(key, { level: call })
   const bytes = new Uint8Array(value).fill(0x78)
+  return (key) => client.kv.put(key, bytes)
+}
+
+const closedLoops = async (client: Client, load: Load, ops: number, latencies?: RecordableHistogram): Promise<void> => {
+  const call = caller(client, load)
   let next = 0
   const loop = async (): Promise<void> => {
     while (next < ops) {
       const key = `k${next++ % 10_000}`.padEnd(16)
       const begin = performance.now()
-      await client.kv.put(key, bytes)
+      await call(key)
       latencies?.record(Math.max(1, Math.round((performance.now() - begin) * 1000)))
     }
   }
-  await Promise.all(Array.from({ length: Math.min(clients, ops) }, loop))
+  await Promise.all(Array.from({ length: Math.min(load.clients, ops) }, loop))
 }
 
 const measure = async (load: Load): Promise<LoadResult> => {
-  await using client = await connect({ endpoints: [...load.endpoints] })
+  await using client = await connect({ endpoints: load.endpoints })
   await closedLoops(client, load, load.warmUp)
   const latencies = createHistogram()
   const cpu = process.cpuUsage()

@@ -1,158 +1,128 @@
 /**
- * `npm run bench`: durable puts against three node processes, Noise on, with the limit programs A (raw TCP) and B (stock libp2p with Noise) in the
- * same run, so that the ratio holds on any machine. Prints a table and writes `bench/results/*.json`.
- *
- *   npm run bench -- [--rounds 3] [--clients 1,16,64,256] [--scale 1] [--dir DIRECTORY]
+ * `npm run bench`: three node processes on each engine, `fdatasync` and Noise on, beside the limit programs A (raw TCP) and B (stock libp2p with
+ * Noise) in the same run, so that the ratio holds on any machine. Prints tables and writes `bench/results/*.json`. See docs/performance.md.
  */
-import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { loadavg } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
-import type { Load, LoadResult } from './load.ts'
+import { parseArgs } from 'node:util'
+import { engineNames } from '@conclave/node'
+import {
+  type MemoryRound,
+  measureMemory,
+  measurePuts,
+  measureReads,
+  memoryTable,
+  type PutRound,
+  putTable,
+  type ReadRound,
+  readTable,
+  valueBytes,
+} from './calls.ts'
+import { BenchCluster } from './cluster.ts'
+import { type FailoverRound, failoverTable, measureFailover } from './failover.ts'
 
-const here = import.meta.dirname
-const run = promisify(execFile)
-const { values: options } = parseArgs({
+const usage = `Throughput, latency, memory and fail-over of three real processes, for each engine.
+
+  npm run bench -- [--engines ${engineNames.join(',')}] [--quick]
+
+  --engines LIST    which (default: all that are built in)
+  --tables LIST     which of put, read, failover (default: all)
+  --rounds N        clusters for each engine; tables show median and range (default 3)
+  --clients LIST    closed loops of puts (default 1,16,64,256,1000)
+  --scale X         times the usual number of calls (default 1)
+  --failovers N     kills, and stops, of a leader in each round (default 5)
+  --dir DIRECTORY   where nodes and limit programs keep their data, on a real disk (default: bench)
+  --quick           one round, a quarter of the calls, 16, 64 and 256 clients, two fail-overs: a look, not a measurement
+`
+
+const { values: given } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '3' },
-    clients: { type: 'string', default: '1,16,64,256' },
-    scale: { type: 'string', default: '1' },
-    dir: { type: 'string', default: here },
+    engines: { type: 'string', default: engineNames.join(',') },
+    tables: { type: 'string', default: 'put,read,failover' },
+    rounds: { type: 'string' },
+    clients: { type: 'string' },
+    scale: { type: 'string' },
+    failovers: { type: 'string' },
+    dir: { type: 'string', default: import.meta.dirname },
+    quick: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 })
-
-const valueBytes = 256
-/** Enough for a few seconds each at the expected rates. */
-const opsFor = (clients: number): number =>
-  Math.round(({ 1: 2_000, 16: 30_000, 64: 100_000 }[clients] ?? 200_000) * Number(options.scale))
-
-interface Sample extends LoadResult {
-  readonly serverMicrosPerOp: number
+if (given.help) {
+  process.stdout.write(usage)
+  process.exit(0)
 }
 
-interface Cluster {
-  readonly endpoints: readonly string[]
-  readonly pids: readonly number[]
+const standard = given.quick
+  ? { rounds: '1', clients: '16,64,256', scale: '0.25', failovers: '2' }
+  : { rounds: '3', clients: '1,16,64,256,1000', scale: '1', failovers: '5' }
+
+const refuse = (text: string): never => {
+  process.stderr.write(`${text}\nnpm run bench -- --help says more.\n`)
+  process.exit(2)
+}
+const numberOf = (name: 'rounds' | 'scale' | 'failovers'): number => {
+  const value = Number(given[name] ?? standard[name])
+  return value > 0 ? value : refuse(`--${name} takes a number above 0, not ${given[name]}`)
+}
+const listOf = (name: string, text: string, allowed: readonly string[]): readonly string[] => {
+  const wrong = text.split(',').find((item) => !allowed.includes(item))
+  return wrong === undefined ? text.split(',') : refuse(`--${name} takes ${allowed.join(', ')}, not ${wrong}`)
 }
 
-const cli = (directory: string, ...args: string[]): Promise<{ stdout: string }> =>
-  run(process.execPath, [join(here, '../apps/cli/bin/run.js'), ...args, '--data', join(directory, '.conclave')])
+const engines = listOf('engines', given.engines, engineNames)
+const tables = listOf('tables', given.tables, ['put', 'read', 'failover'])
+const clients = (given.clients ?? standard.clients).split(',').map(Number)
+if (!clients.every((count) => Number.isInteger(count) && count > 0))
+  refuse(`--clients takes whole numbers above 0, not ${given.clients}`)
+const [rounds, scale, failovers] = [numberOf('rounds'), numberOf('scale'), numberOf('failovers')]
+const { dir } = given
 
-interface StatusAnswer {
-  readonly nodes: readonly { readonly address: string; readonly pid?: number }[]
+const puts: PutRound[] = []
+const memory: MemoryRound[] = []
+const reads: ReadRound[] = []
+const gaps: FailoverRound[] = []
+/** How many processes wanted to run, beside and with ours, at the beginning of each cluster. */
+const loads: number[] = []
+
+const say = (text: string): void => {
+  process.stderr.write(`${text}\n`)
 }
 
-const withCluster = async <T>(use: (cluster: Cluster) => Promise<T>): Promise<T> => {
-  const directory = await mkdtemp(join(options.dir, 'run-'))
-  try {
-    await cli(directory, 'up', '-d')
-    const { nodes } = JSON.parse((await cli(directory, 'status', '--json')).stdout) as StatusAnswer
-    return await use({ endpoints: nodes.map((node) => node.address), pids: nodes.flatMap((node) => node.pid ?? []) })
-  } finally {
-    await cli(directory, 'down', '--purge')
-    await rm(directory, { recursive: true, force: true })
+const measure = async (cluster: BenchCluster): Promise<void> => {
+  for (const count of tables.includes('put') ? clients : []) {
+    say(`  puts, ${count} clients`)
+    puts.push(await measurePuts(cluster, count, scale, dir))
+  }
+  if (tables.includes('put')) memory.push(await measureMemory(cluster))
+  if (tables.includes('read')) {
+    say('  reads')
+    reads.push(...(await measureReads(cluster, scale)))
+  }
+  if (tables.includes('failover')) {
+    say('  fail-over')
+    gaps.push(...(await measureFailover(cluster, failovers)))
   }
 }
 
-/** CPU time that processes have used, in microseconds; a tick of /proc is 10 ms. */
-const cpuMicros = async (pids: readonly number[]): Promise<number> => {
-  let ticks = 0
-  for (const pid of pids) {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    ticks += Number(fields[11]) + Number(fields[12])
-  }
-  return ticks * 10_000
-}
-
-const conclave =
-  ({ endpoints, pids }: Cluster) =>
-  async (clients: number): Promise<Sample> => {
-    const ops = opsFor(clients)
-    const warmUp = Math.round(ops / 10)
-    const load: Load = { endpoints, clients, ops, value: valueBytes, warmUp }
-    const before = await cpuMicros(pids)
-    const { stdout } = await run(process.execPath, [join(here, 'load.ts'), JSON.stringify(load)])
-    const used = (await cpuMicros(pids)) - before
-    return { ...(JSON.parse(stdout) as LoadResult), serverMicrosPerOp: Number((used / (ops + warmUp)).toFixed(1)) }
-  }
-
-const limit =
-  (transport: 'raw' | 'libp2p') =>
-  async (clients: number): Promise<Sample> => {
-    const args = [
-      '--transport',
-      transport,
-      '--clients',
-      String(clients),
-      '--ops',
-      String(opsFor(clients)),
-      '--value',
-      String(valueBytes),
-      '--dir',
-      options.dir,
-    ]
-    const { stdout } = await run(process.execPath, [join(here, 'limit.mjs'), ...args])
-    return JSON.parse(stdout) as Sample
-  }
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
-const range = (values: readonly number[], digits = 0): string =>
-  `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`
-
-interface Row {
-  readonly clients: number
-  readonly a: Sample[]
-  readonly b: Sample[]
-  readonly conclave: Sample[]
-}
-
-const print = (rows: readonly Row[]): void => {
-  const lines = rows.map(({ clients, a, b, conclave: ours }) => {
-    const rate = (samples: readonly Sample[]): readonly number[] => samples.map((sample) => sample.opsPerSecond)
-    const ratio = ours.map((sample, round) => sample.opsPerSecond / (b[round]?.opsPerSecond ?? Number.NaN))
-    // A loaded machine throttles B before A: such a row says nothing.
-    const counts = clients < 64 || median(rate(b)) >= 0.3 * median(rate(a))
-    return {
-      clients,
-      'A ops/s': range(rate(a)),
-      'B ops/s': range(rate(b)),
-      'Conclave ops/s': range(rate(ours)),
-      'of B': range(ratio, 2),
-      'p50 ms': median(ours.map((s) => s.p50)).toFixed(2),
-      'p99 ms': median(ours.map((s) => s.p99)).toFixed(2),
-      'server µs/op': range(
-        ours.map((s) => s.serverMicrosPerOp),
-        1,
-      ),
-      'client µs/op': range(
-        ours.map((s) => s.clientMicrosPerOp),
-        1,
-      ),
-      counts: counts ? 'yes' : 'no: machine busy',
-    }
-  })
-  process.stdout.write(`\nDurable puts of ${valueBytes} bytes, three nodes, Noise on; median (range)\n`)
-  console.table(lines)
-}
-
-const rounds = Number(options.rounds)
-const rows: Row[] = options.clients
-  .split(',')
-  .map((clients) => ({ clients: Number(clients), a: [], b: [], conclave: [] }))
 for (let round = 1; round <= rounds; round++) {
-  await withCluster(async (cluster) => {
-    for (const row of rows) {
-      process.stderr.write(`round ${round} of ${rounds}, ${row.clients} clients\n`)
-      row.a.push(await limit('raw')(row.clients))
-      row.b.push(await limit('libp2p')(row.clients))
-      row.conclave.push(await conclave(cluster)(row.clients))
-    }
-  })
+  for (const engine of engines) {
+    const load = loadavg()[0] ?? Number.NaN
+    loads.push(load)
+    say(`round ${round} of ${rounds}, ${engine}; load of the machine ${load.toFixed(2)}`)
+    await BenchCluster.with(engine, dir, measure)
+  }
 }
-print(rows)
-await mkdir(join(here, 'results'), { recursive: true })
-await writeFile(
-  join(here, 'results', 'put.json'),
-  `${JSON.stringify({ valueBytes, rounds, node: process.version, rows }, undefined, 2)}\n`,
-)
+
+if (puts.length > 0) process.stdout.write(putTable(puts) + memoryTable(memory))
+if (reads.length > 0) process.stdout.write(readTable(reads))
+if (gaps.length > 0) process.stdout.write(failoverTable(gaps))
+
+const results = join(import.meta.dirname, 'results')
+await mkdir(results, { recursive: true })
+const about = { node: process.version, valueBytes, rounds, scale, loads }
+for (const [name, figures] of Object.entries({ put: puts, memory, read: reads, failover: gaps })) {
+  if (figures.length === 0) continue
+  await writeFile(join(results, `${name}.json`), `${JSON.stringify({ ...about, figures }, undefined, 2)}\n`)
+}

@@ -9,6 +9,7 @@ import { NodeProcess } from './node-process.ts'
 export const clusterName = 'soak'
 
 export interface ClusterInit {
+  readonly engine: string
   readonly names: readonly string[]
   readonly network: Network
   readonly disks: 'loop' | 'plain'
@@ -57,7 +58,7 @@ export class Cluster {
   }
 
   #configOf(node: NodeProcess, more: object): object {
-    const { network, leases } = this.#init
+    const { engine, network, leases } = this.#init
     const members = this.nodes.map(({ name, member }) => [
       member.name,
       `${multiaddr(network.addressFor(node.name, name))}/p2p/${member.id}`,
@@ -65,6 +66,7 @@ export class Cluster {
     return {
       name: node.member.name,
       cluster: clusterName,
+      engine,
       data: node.disk.data,
       listen: multiaddr(network.address(node.name)),
       members: Object.fromEntries(members),

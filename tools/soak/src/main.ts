@@ -75,7 +75,7 @@ const soak = async (options: Options): Promise<number> => {
     signal: ending.signal,
     onPlace: ({ mode, disks, fileSystem, without }, directory) => {
       log = join(directory, 'nemesis.log')
-      say(`${options.nodes} nodes, ${mode}, ${disks} disks on ${fileSystem}; logs in ${directory}`)
+      say(`${options.nodes} nodes on ${options.engine}, ${mode}, ${disks} disks on ${fileSystem}; logs in ${directory}`)
       for (const text of without) say(`without ${text}`)
     },
     onFault: (fault) => {

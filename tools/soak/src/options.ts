@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util'
+import { engineNames } from '@conclave/node'
 import { faultKinds } from './nemesis.ts'
 import type { Mode } from './network.ts'
 
 export const usage = `Real nodes, real disks and real clients under a nemesis; the history is checked at the end.
 
-  npm run test:soak -- [--minutes 10] [--seed N] [--nodes 3|5] [--json FILE]
+  npm run test:soak -- [--engine ${engineNames.join('|')}] [--minutes 10] [--seed N] [--nodes 3|5] [--json FILE]
 
+  --engine NAME     what the nodes run on: ${engineNames.join(', ')} (default raft)
   --minutes M       how long the nemesis goes on (default 10; 0.5 is a smoke test)
   --seed N          chooses faults, victims and durations (default: by chance; printed)
   --nodes 3|5       default 5
@@ -24,6 +26,7 @@ export const usage = `Real nodes, real disks and real clients under a nemesis; t
 `
 
 export interface Options {
+  readonly engine: string
   readonly minutes: number
   readonly seed: number
   readonly nodes: number
@@ -76,6 +79,7 @@ const faultsOf = (text: string | undefined): readonly string[] | undefined => {
 export const optionsOf = (args: readonly string[]): Options => {
   const { values } = parse(args)
   return {
+    engine: oneOf('engine', values.engine, engineNames) ?? 'raft',
     minutes: numberOf('minutes', values.minutes, 0.05, 24 * 60),
     seed: wholeOf('seed', values.seed ?? String(Math.floor(Math.random() * 1e9)), 0, 0xffff_ffff),
     nodes: Number(oneOf('nodes', values.nodes, ['3', '5'])),
@@ -99,6 +103,7 @@ const parse = (args: readonly string[]) => {
     return parseArgs({
       args: [...args],
       options: {
+        engine: { type: 'string' },
         minutes: { type: 'string', default: '10' },
         seed: { type: 'string' },
         nodes: { type: 'string', default: '5' },

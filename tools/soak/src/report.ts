@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Round } from './nemesis.ts'
 import type { Options } from './options.ts'
 import type { RunResult } from './run.ts'
 
@@ -15,14 +16,19 @@ const verdictOf = ({ violations, checked }: RunResult): 'ok' | 'unknown' | 'viol
   return checked === undefined || checked.undecidedKeys.length > 0 ? 'unknown' : 'ok'
 }
 
+/** The round after which a write had to wait longest. */
+const slowestOf = (rounds: readonly Round[]): Round | undefined =>
+  rounds.toSorted((a, b) => (b.recoveredMillis ?? 0) - (a.recoveredMillis ?? 0))[0]
+
 /** The figures of a run, as they go into `--json`. */
 export const reportOf = (options: Options, result: RunResult) => {
   const faults = result.rounds.flatMap((round) => round.faults)
-  const recoveries = result.rounds.flatMap(({ recoveredMillis }) => recoveredMillis ?? [])
+  const slowest = slowestOf(result.rounds)
   const survived = result.rounds.filter(({ recoveredMillis }) => recoveredMillis !== undefined)
   const undecided = result.checked?.undecidedKeys ?? []
   return {
     verdict: verdictOf(result),
+    engine: options.engine,
     seed: options.seed,
     minutes: Number((result.seconds / 60).toFixed(2)),
     ...(result.early ? { endedEarly: true } : {}),
@@ -36,7 +42,12 @@ export const reportOf = (options: Options, result: RunResult) => {
       atTheLeader: faults.filter(({ leader, text }) => leader !== undefined && text.includes(leader)).length,
     },
     rounds: result.rounds.length,
-    recoveryMillis: { longest: Math.round(Math.max(0, ...recoveries)), bound: options.boundMillis },
+    recoveryMillis: {
+      longest: Math.round(slowest?.recoveredMillis ?? 0),
+      /** The faults that it followed. */
+      after: slowest?.faults.map(({ at, kind }) => `${kind} at ${(at / 1000).toFixed(1)} s`) ?? [],
+      bound: options.boundMillis,
+    },
     longestUnavailabilityMillis: result.longestUnavailabilityMillis,
     operations: {
       total: result.operations.length,
@@ -66,7 +77,7 @@ const list = (counts: Readonly<Record<string, number>>): string =>
 export const summaryOf = (report: Report): string => {
   const { faults, operations, recoveryMillis, linearizability } = report
   const lines = [
-    `${report.nodes} nodes for ${report.minutes} minutes, seed ${report.seed}, ${report.mode}${report.leases ? ', leases' : ''}, data on ${report.fileSystem} (${report.disks})`,
+    `${report.nodes} nodes on ${report.engine} for ${report.minutes} minutes, seed ${report.seed}, ${report.mode}${report.leases ? ', leases' : ''}, data on ${report.fileSystem} (${report.disks})`,
     ...report.without.map((text) => `without ${text}`),
     `faults      ${faults.injected} injected in ${report.rounds} rounds, ${faults.survived} survived, ${faults.atTheLeader} at the leader`,
     `            ${list(faults.byKind)}`,
@@ -77,7 +88,8 @@ export const summaryOf = (report: Report): string => {
     `checker     ${linearizability.keys} keys, ${linearizability.steps} steps${linearizability.undecided.map((key) => `, undecided ${key}`).join('')}`,
     `elections   ${report.elections}; snapshots taken ${report.snapshotsCaptured}, installed ${report.snapshotsInstalled}`,
     ...(Object.keys(report.memberChanges).length === 0 ? [] : [`members     ${list(report.memberChanges)}`]),
-    `recovery    at most ${recoveryMillis.longest} ms after healing (bound ${recoveryMillis.bound} ms); longest time without a write ${report.longestUnavailabilityMillis} ms`,
+    `recovery    at most ${recoveryMillis.longest} ms after healing (bound ${recoveryMillis.bound} ms): ${recoveryMillis.after.join(', ')}`,
+    `            longest time without a write ${report.longestUnavailabilityMillis} ms`,
     ...report.violations.map(({ check, text }) => `VIOLATION   ${check}: ${text}`),
     `verdict     ${report.verdict}`,
   ]

@@ -202,6 +202,7 @@ class Soak {
     await this.#network.build()
     const names = Array.from({ length: nodes }, (_, at) => `n${at + 1}`)
     const cluster = await Cluster.make({
+      engine: options.engine,
       names,
       network: this.#network,
       disks: this.#place.disks,

@@ -3,12 +3,21 @@ import { optionsOf, UsageError } from '../src/options.ts'
 
 describe('options', () => {
   test('have defaults, and a seed of chance', () => {
-    expect(optionsOf([])).toMatchObject({ minutes: 10, nodes: 5, workers: 12, boundMillis: 20_000, faults: undefined })
+    expect(optionsOf([])).toMatchObject({
+      engine: 'raft',
+      minutes: 10,
+      nodes: 5,
+      workers: 12,
+      boundMillis: 20_000,
+      faults: undefined,
+    })
     expect(optionsOf([]).seed).toBeGreaterThanOrEqual(0)
   })
 
   test('are read', () => {
     const args = [
+      '--engine',
+      'paxos',
       '--minutes',
       '0.5',
       '--seed',
@@ -22,6 +31,7 @@ describe('options', () => {
       '5',
     ]
     expect(optionsOf(args)).toMatchObject({
+      engine: 'paxos',
       minutes: 0.5,
       seed: 7,
       nodes: 3,
@@ -32,6 +42,7 @@ describe('options', () => {
   })
 
   test.each([
+    ['--engine', 'vsr'],
     ['--minutes', '0'],
     ['--minutes', 'ten'],
     ['--minutes', ''],

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { engineNames } from '@conclave/node'
 import { describe, expect, test } from 'vitest'
 import { fileSystemOf } from '../src/disks.ts'
 import type { Report } from '../src/report.ts'
@@ -71,13 +72,14 @@ const reason = process.platform === 'win32' ? 'no SIGSTOP there' : inMemory ? 'n
 const note = reason === undefined ? '' : ` (skipped: ${reason})`
 
 describe('a soak', { timeout: 180_000 }, () => {
-  test.skipIf(reason !== undefined)(`of half a minute ends well${note}`, () =>
+  test.skipIf(reason !== undefined).each(engineNames)(`of a quarter of a minute on %s ends well${note}`, (engine) =>
     inDirectory(async (directory) => {
       const json = join(directory, 'report.json')
-      const soak = start('--minutes', '0.4', '--seed', '3', '--dir', directory, '--json', json)
+      const chosen = ['--engine', engine, '--minutes', '0.25', '--seed', '3']
+      const soak = start(...chosen, '--dir', directory, '--json', json)
       expect(await soak.ended, soak.output()).toBe(0)
       const report = JSON.parse(await readFile(json, 'utf8')) as Report
-      expect(report).toMatchObject({ verdict: 'ok', seed: 3, nodes: 5, violations: [] })
+      expect(report).toMatchObject({ verdict: 'ok', engine, seed: 3, nodes: 5, violations: [] })
       expect(report.faults.injected).toBeGreaterThanOrEqual(3)
       expect(report.faults.survived).toBe(report.faults.injected)
       expect(report.operations.byOutcome.ok).toBeGreaterThan(report.operations.total / 2)

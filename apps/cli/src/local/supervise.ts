@@ -35,6 +35,8 @@ import {
   writeRecord,
 } from './process.ts'
 
+/** V8 would let its space for young objects grow to 128 MiB, half of what a node under load holds; see docs/performance.md. */
+const youngObjects = '--max-semi-space-size=16'
 /** A node gets this long to close by itself. */
 const graceMillis = 5_000
 /** What is left of a killed process gets this long to go, before its successor is started. */
@@ -129,7 +131,7 @@ export const startProcess = async (
   try {
     const child = spawn(
       process.execPath,
-      [...process.execArgv, script, 'node', 'start', '--config', configPath(local, node.name), ...owned],
+      [...process.execArgv, youngObjects, script, 'node', 'start', '--config', configPath(local, node.name), ...owned],
       { detached: true, stdio: ['ignore', log, log] },
     )
     child.unref()

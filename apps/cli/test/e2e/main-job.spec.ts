@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '@conclave/client'
+import { engineNames } from '@conclave/node'
 import { describe, expect, test } from 'vitest'
 import { alive, inDirectory, json, killAll, killNode, type Running, run, start, status, until } from './cli.ts'
 import { ndjson, realRecords } from './real-records.ts'
@@ -50,11 +51,7 @@ const difference = (left: string, right: string): string => {
 }
 
 const expectSame = async (cwd: string, records: ReadonlyMap<string, string>): Promise<void> => {
-  const [first = '', ...others] = [
-    await localEntries(cwd, 'n1'),
-    await localEntries(cwd, 'n2'),
-    await localEntries(cwd, 'n3'),
-  ]
+  const [first = '', ...others] = await Promise.all(['n1', 'n2', 'n3'].map((node) => localEntries(cwd, node)))
   const hashes = (await status(cwd)).nodes.map(({ status: own }) => own?.machines.kv)
   expect(new Set(hashes).size, `state hashes: ${hashes}`).toBe(1)
   for (const other of others) expect(other === first, difference(first, other)).toBe(true)
@@ -69,13 +66,16 @@ const expectSame = async (cwd: string, records: ReadonlyMap<string, string>): Pr
   expect([...records].filter(([key, value]) => found.get(key) !== value)).toEqual([])
 }
 
-describe('the main job, on real input', { timeout: 300_000 }, () => {
+/** Small, so that snapshots are seen. */
+const small = ['--snapshot-bytes', '512KiB', '--tail-bytes', '64KiB']
+
+describe.each(engineNames)('the main job on %s, on real input', { timeout: 300_000 }, (engine) => {
   test('an import goes on when its leader is killed, nothing is lost or doubled, and the killed node rejoins by snapshot', () =>
     inDirectory(async (cwd) => {
       const records = await realRecords()
       expect(records.size).toBeGreaterThanOrEqual(20_000)
       const entries = [...records]
-      await json(cwd, ['up', '-d', '--snapshot-bytes', '512KiB', '--tail-bytes', '64KiB'])
+      await json(cwd, ['up', '-d', '--engine', engine, ...small])
       const before = await status(cwd)
       const endpoints = before.nodes.map(({ address }) => address)
       const initial = await revisionOf(endpoints)
@@ -115,7 +115,7 @@ describe('the main job, on real input', { timeout: 300_000 }, () => {
     inDirectory(async (cwd) => {
       const records = await realRecords()
       const entries = [...records].slice(0, 30_000)
-      await json(cwd, ['up', '-d', '--snapshot-bytes', '512KiB', '--tail-bytes', '64KiB'])
+      await json(cwd, ['up', '-d', '--engine', engine, ...small])
       const endpoints = (await status(cwd)).nodes.map(({ address }) => address)
       const importing = start(cwd, ['kv', 'import', '--json'])
       const third = Math.floor(entries.length / 3)
