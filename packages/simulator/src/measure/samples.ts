@@ -1,0 +1,98 @@
+/** What is run for a comparison, and what comes of each run: plain data, so that it can be handed from thread to thread. */
+import type { Parts } from '../parts.ts'
+import type { Violation } from '../world.ts'
+import { disturbances, failovers } from './disturbances.ts'
+import { type DelaysSample, delays } from './scenarios/delays.ts'
+import { type FaultOutcome, fault } from './scenarios/faults.ts'
+import { type LoadSample, load } from './scenarios/load.ts'
+import type { Setting } from './setting.ts'
+import { TrialViolated } from './trial.ts'
+
+export interface ComparisonRequest extends Omit<Setting, 'nodes'> {
+  /** Sizes of clusters, each measured on its own. */
+  readonly nodes: readonly number[]
+  /** The first seed. */
+  readonly seed: number
+  /** So many fail-overs of each kind; other faults strike a twentieth as often. */
+  readonly seeds: number
+}
+
+/** One run: the same for each engine. */
+export type TrialSpec = { readonly setting: Setting; readonly seed: number } & (
+  | { readonly scenario: 'delays' | 'idle' | 'alone' | 'loaded' }
+  | { readonly scenario: 'failover' | 'fault'; readonly disturbance: string }
+)
+
+/** Undefined: the cluster never served. */
+export type Sample =
+  | { readonly scenario: 'delays'; readonly result: DelaysSample | undefined }
+  | { readonly scenario: 'idle' | 'alone' | 'loaded'; readonly result: LoadSample | undefined }
+  | { readonly scenario: 'failover' | 'fault'; readonly disturbance: string; readonly result: FaultOutcome }
+  | { readonly scenario: 'violated'; readonly violation: Violation }
+
+/** Runs of the steady state, at the most: it hardly differs from seed to seed. */
+const steadySeeds = 3
+const idleMillis = 1_000
+const aloneMillis = 1_000
+const loadedMillis = 200
+
+/** How often each fault strikes. */
+export const faultSeeds = (seeds: number): number => Math.ceil(seeds / 20)
+
+const seedsFrom = (first: number, count: number): number[] => Array.from({ length: count }, (_, at) => first + at)
+
+const trialsOfSize = (setting: Setting, { seed, seeds }: ComparisonRequest): TrialSpec[] => {
+  const few = seedsFrom(seed, faultSeeds(seeds))
+  const steady = few.slice(0, steadySeeds)
+  const undisturbed = (['delays', 'idle', 'alone', 'loaded'] as const).flatMap((scenario) =>
+    steady.map((one): TrialSpec => ({ scenario, setting, seed: one })),
+  )
+  const disturbed = (scenario: 'failover' | 'fault', names: readonly string[], of: readonly number[]): TrialSpec[] =>
+    names.flatMap((disturbance) => of.map((one): TrialSpec => ({ scenario, disturbance, setting, seed: one })))
+  return [
+    ...undisturbed,
+    ...disturbed('failover', failovers, seedsFrom(seed, seeds)),
+    ...disturbed(
+      'fault',
+      disturbances.map(({ name }) => name),
+      few,
+    ),
+  ]
+}
+
+/** All that is run with each engine, in the order in which `summarize` wants the samples. */
+export const trialsOf = (request: ComparisonRequest): TrialSpec[] =>
+  request.nodes.flatMap((nodes) => trialsOfSize({ ...request, nodes }, request))
+
+const sampleOf = async (spec: TrialSpec, parts: Parts): Promise<Sample> => {
+  const { setting, seed } = spec
+  switch (spec.scenario) {
+    case 'delays':
+      return { scenario: 'delays', result: await delays(setting, seed, parts) }
+    case 'idle':
+      return { scenario: 'idle', result: await load(setting, seed, parts, { clients: 0, millis: idleMillis }) }
+    case 'alone':
+      return { scenario: 'alone', result: await load(setting, seed, parts, { clients: 1, millis: aloneMillis }) }
+    case 'loaded': {
+      const { clients } = setting
+      return { scenario: 'loaded', result: await load(setting, seed, parts, { clients, millis: loadedMillis }) }
+    }
+    case 'failover':
+    case 'fault': {
+      const found = disturbances.find(({ name }) => name === spec.disturbance)
+      if (found === undefined) throw new RangeError(`no disturbance is called "${spec.disturbance}"`)
+      const result = await fault(setting, seed, parts, found, spec.scenario === 'fault')
+      return { scenario: spec.scenario, disturbance: spec.disturbance, result }
+    }
+  }
+}
+
+/** Runs one trial: a pure function of its arguments. An invariant that is violated is a sample too. */
+export const measure = async (spec: TrialSpec, parts: Parts): Promise<Sample> => {
+  try {
+    return await sampleOf(spec, parts)
+  } catch (error) {
+    if (error instanceof TrialViolated) return { scenario: 'violated', violation: error.violation }
+    throw error
+  }
+}
