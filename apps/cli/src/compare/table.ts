@@ -1,0 +1,91 @@
+/** A comparison as tables of text. */
+import { type Comparison, disturbances, type EngineFigures, type FaultFigures, failovers } from '@conclave/simulator'
+import { color } from '../base-command.ts'
+import { figure, percent, sectionsOf, withUnit } from './rows.ts'
+
+type Figures = readonly EngineFigures[]
+
+const gutter = '  '
+
+/** Labels to the left, all else to the right. */
+const aligned = (rows: readonly (readonly string[])[]): string[] => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join(gutter)
+      .trimEnd(),
+  )
+}
+
+const titled = (title: string, rows: readonly (readonly string[])[]): string[] => {
+  const [head = '', ...lines] = aligned(rows)
+  return ['', color('1', title), color('2', head), ...lines]
+}
+
+const failoverCell = (figures: EngineFigures, name: string): string => {
+  const { decidedMillis, runs = 0, missed = 0 } = figures.failovers[name] ?? {}
+  if (decidedMillis === undefined) return '–'
+  const lacking = missed === 0 ? '' : ` (${missed} of ${runs} never)`
+  return `${figure(decidedMillis.median)} / ${figure(decidedMillis.p99)} ms${lacking}`
+}
+
+const faultCells = (found: FaultFigures | 'unsupported' | null | undefined): [string, string] => {
+  if (found === 'unsupported') return ['not offered', '']
+  if (found === null || found === undefined) return ['–', '']
+  return [percent(found.served), `${figure(found.gapMillis.median)} ms`]
+}
+
+const sizeTable = (comparison: Comparison, nodes: number, figures: Figures): string[] => {
+  const { engines, given, request } = comparison
+  const head = (first: string, columns = engines): string[] => [first, ...columns]
+  const { faultSeeds } = given
+  return [
+    '',
+    color('1', `${nodes} nodes`),
+    ...sectionsOf(comparison).flatMap(({ title, rows }) =>
+      titled(title, [
+        head(''),
+        ...rows.map((row) => [`  ${row.label}`, ...figures.map((one) => withUnit(row.of(one), row.unit))]),
+      ]),
+    ),
+    ...titled(`A new leader decides after … (median / 99th percentile of ${request.seeds})`, [
+      head(''),
+      ...failovers.map((name) => [`  ${name}`, ...figures.map((one) => failoverCell(one, name))]),
+    ]),
+    ...titled(
+      `Writes answered within ${figure(given.servedMillis)} ms, and the longest gap (median of ${faultSeeds})`,
+      [
+        head(
+          '',
+          engines.flatMap((engine) => [engine, 'gap']),
+        ),
+        ...disturbances.map(({ name }) => [`  ${name}`, ...figures.flatMap((one) => faultCells(one.faults[name]))]),
+      ],
+    ),
+  ]
+}
+
+/** What everything was measured in, in one line. */
+export const settingLine = ({ request, given }: Comparison): string =>
+  [
+    `one way ${request.latencyMillis} ms ± ${given.jitter * 100} %`,
+    request.loss === 0 ? 'no loss' : `loss ${percent(request.loss)}`,
+    `sync ${given.syncMillis} ms`,
+    `values of ${request.valueBytes} bytes`,
+    `heartbeat ${given.heartbeatMillis} ms`,
+    `time-out ${given.electionMillis} to ${2 * given.electionMillis} ms`,
+    `seeds from ${request.seed} on`,
+  ].join(', ')
+
+export const tableOf = (comparison: Comparison): string =>
+  [
+    settingLine(comparison),
+    ...comparison.sizes.flatMap(({ nodes, figures }) =>
+      sizeTable(
+        comparison,
+        nodes,
+        comparison.engines.map((engine) => figures[engine]).filter((one) => one !== undefined),
+      ),
+    ),
+  ].join('\n')
