@@ -47,6 +47,12 @@ Clients learn at once who leads, and their messages are never lost, so that figu
       max: 65_536,
       helpValue: 'N',
     }),
+    faults: Flags.string({
+      description:
+        'kinds of faults under which the service is measured, as `simulate --faults` has them; "all" or "none"',
+      default: 'all',
+      helpValue: 'LIST',
+    }),
     seed: Flags.integer({ description: 'the first seed', default: 1, min: 0, helpValue: 'N' }),
     seeds: Flags.integer({
       description: 'fail-overs of each kind; every other fault strikes a twentieth as often',

@@ -1,6 +1,7 @@
 /** What `conclave compare` was asked for, from its flags. */
 import type { ComparisonRequest } from '@conclave/simulator'
 import { CommandFailed, exitCodes } from '../exit.ts'
+import { parseFaults } from '../simulate/request.ts'
 
 export interface CompareFlags {
   readonly engines: string
@@ -9,6 +10,7 @@ export interface CompareFlags {
   readonly loss: string
   readonly clients: number
   readonly 'value-bytes': number
+  readonly faults: string
   readonly seed: number
   readonly seeds: number
 }
@@ -77,6 +79,7 @@ export const requestFrom = (flags: CompareFlags): ComparisonRequest => ({
   loss: parseLoss(flags.loss),
   clients: flags.clients,
   valueBytes: flags['value-bytes'],
+  faults: parseFaults(flags.faults),
   seed: flags.seed,
   seeds: flags.seeds,
 })
@@ -92,6 +95,7 @@ export const commandFor = (engines: readonly string[], request: ComparisonReques
     `--loss ${percentOf(request.loss)}`,
     `--clients ${request.clients}`,
     `--value-bytes ${request.valueBytes}`,
+    ...(request.faults === 'all' ? [] : [`--faults ${request.faults.join(',') || 'none'}`]),
     `--seed ${request.seed}`,
     `--seeds ${request.seeds}`,
   ].join(' ')

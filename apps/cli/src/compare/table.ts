@@ -1,5 +1,5 @@
 /** A comparison as tables of text. */
-import { type Comparison, disturbances, type EngineFigures, type FaultFigures, failovers } from '@conclave/simulator'
+import { type Comparison, disturbancesOf, type EngineFigures, type FaultFigures, failovers } from '@conclave/simulator'
 import { color } from '../base-command.ts'
 import { figure, percent, sectionsOf, withUnit } from './rows.ts'
 
@@ -40,6 +40,7 @@ const sizeTable = (comparison: Comparison, nodes: number, figures: Figures): str
   const { engines, given, request } = comparison
   const head = (first: string, columns = engines): string[] => [first, ...columns]
   const { faultSeeds } = given
+  const disturbances = disturbancesOf(request.faults)
   return [
     '',
     color('1', `${nodes} nodes`),

@@ -1,3 +1,4 @@
+import { disturbancesOf } from './disturbances.ts'
 import { type EngineFigures, figuresOf } from './figures.ts'
 import { type ComparisonRequest, faultSeeds, type Sample, type TrialSpec, trialsOf } from './samples.ts'
 import { inTime } from './scenarios/faults.ts'
@@ -66,6 +67,7 @@ const givenTo = (request: ComparisonRequest): Comparison['given'] => {
 
 export const summarize = (request: ComparisonRequest, engines: readonly EngineSamples[]): Comparison => {
   const trials = trialsOf(request)
+  const struck = disturbancesOf(request.faults)
   const ofSize = ({ samples }: EngineSamples, nodes: number): Sample[] =>
     samples.filter((_, at) => trials[at]?.setting.nodes === nodes)
   return {
@@ -75,7 +77,7 @@ export const summarize = (request: ComparisonRequest, engines: readonly EngineSa
     given: givenTo(request),
     sizes: request.nodes.map((nodes) => ({
       nodes,
-      figures: Object.fromEntries(engines.map((one) => [one.engine, figuresOf(ofSize(one, nodes))])),
+      figures: Object.fromEntries(engines.map((one) => [one.engine, figuresOf(ofSize(one, nodes), struck)])),
     })),
     violations: engines.flatMap((one) => violationsOf(trials, one)),
   }

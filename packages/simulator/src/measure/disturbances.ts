@@ -242,6 +242,10 @@ const operator: readonly Disturbance[] = [
 /** In the order in which they are told. */
 export const disturbances: readonly Disturbance[] = [...processes, ...network, ...disks, ...operator]
 
+/** Those of these kinds. */
+export const disturbancesOf = (faults: 'all' | readonly FaultType[]): readonly Disturbance[] =>
+  disturbances.filter(({ type }) => faults === 'all' || faults.includes(type))
+
 /** Those after which another has to lead: how long that takes is measured with more seeds. */
 export const failovers: readonly string[] = [
   'crash leader',

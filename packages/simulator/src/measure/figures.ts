@@ -1,5 +1,5 @@
 /** Figures from samples: what a comparison says of an engine. Everything is rounded to thousandths, so that it reads the same everywhere. */
-import { disturbances, failovers } from './disturbances.ts'
+import { type Disturbance, failovers } from './disturbances.ts'
 import type { Sample } from './samples.ts'
 import type { DelaysSample } from './scenarios/delays.ts'
 import type { FaultSample } from './scenarios/faults.ts'
@@ -162,7 +162,7 @@ const faultFigures = (samples: readonly FaultSample[]): FaultFigures | null => {
 type Outcome = Extract<Sample, { readonly disturbance: string }>['result']
 
 /** All figures of an engine in clusters of one size. */
-export const figuresOf = (samples: readonly Sample[]): EngineFigures => {
+export const figuresOf = (samples: readonly Sample[], disturbances: readonly Disturbance[]): EngineFigures => {
   const loads = (scenario: 'idle' | 'alone' | 'loaded'): LoadSample[] =>
     present(samples.map((sample) => (sample.scenario === scenario ? sample.result : undefined)))
   const outcomes = (scenario: 'failover' | 'fault', name: string): Outcome[] =>

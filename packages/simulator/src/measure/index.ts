@@ -1,6 +1,6 @@
 /** Engines measured in the same worlds: what a comparison runs, and what it says. */
 export { type Comparison, type ComparisonViolation, type EngineSamples, summarize } from './comparison.ts'
-export { type Disturbance, disturbances, failovers } from './disturbances.ts'
+export { type Disturbance, disturbances, disturbancesOf, failovers } from './disturbances.ts'
 export type {
   DelayFigures,
   EngineFigures,

@@ -1,7 +1,8 @@
 /** What is run for a comparison, and what comes of each run: plain data, so that it can be handed from thread to thread. */
 import type { Parts } from '../parts.ts'
+import type { FaultType } from '../plan.ts'
 import type { Violation } from '../world.ts'
-import { disturbances, failovers } from './disturbances.ts'
+import { disturbances, disturbancesOf, failovers } from './disturbances.ts'
 import { type DelaysSample, delays } from './scenarios/delays.ts'
 import { type FaultOutcome, fault } from './scenarios/faults.ts'
 import { type LoadSample, load } from './scenarios/load.ts'
@@ -11,6 +12,8 @@ import { TrialViolated } from './trial.ts'
 export interface ComparisonRequest extends Omit<Setting, 'nodes'> {
   /** Sizes of clusters, each measured on its own. */
   readonly nodes: readonly number[]
+  /** Kinds of faults under which the service is measured. Fail-overs are measured in any case. */
+  readonly faults: 'all' | readonly FaultType[]
   /** The first seed. */
   readonly seed: number
   /** So many fail-overs of each kind; other faults strike a twentieth as often. */
@@ -41,7 +44,7 @@ export const faultSeeds = (seeds: number): number => Math.ceil(seeds / 20)
 
 const seedsFrom = (first: number, count: number): number[] => Array.from({ length: count }, (_, at) => first + at)
 
-const trialsOfSize = (setting: Setting, { seed, seeds }: ComparisonRequest): TrialSpec[] => {
+const trialsOfSize = (setting: Setting, { seed, seeds, faults }: ComparisonRequest): TrialSpec[] => {
   const few = seedsFrom(seed, faultSeeds(seeds))
   const steady = few.slice(0, steadySeeds)
   const undisturbed = (['delays', 'idle', 'alone', 'loaded'] as const).flatMap((scenario) =>
@@ -54,7 +57,7 @@ const trialsOfSize = (setting: Setting, { seed, seeds }: ComparisonRequest): Tri
     ...disturbed('failover', failovers, seedsFrom(seed, seeds)),
     ...disturbed(
       'fault',
-      disturbances.map(({ name }) => name),
+      disturbancesOf(faults).map(({ name }) => name),
       few,
     ),
   ]

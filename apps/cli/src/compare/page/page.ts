@@ -2,6 +2,7 @@
 import {
   type Comparison,
   disturbances,
+  disturbancesOf,
   type EngineFigures,
   element,
   escaped,
@@ -171,7 +172,7 @@ const gapLine = ({ engine, at, figures }: Contenders[number], name: string): Lin
   return { engine, at, value: median, range: [least, most], words: `${figure(median)} ms` }
 }
 
-const faultSection = ({ given }: Comparison, contenders: Contenders): string =>
+const faultSection = ({ given, request }: Comparison, contenders: Contenders): string =>
   [
     tag('h3', undefined, 'Service under faults'),
     paragraph(
@@ -180,7 +181,7 @@ const faultSection = ({ given }: Comparison, contenders: Contenders): string =>
     ),
     tag('div', 'rows', [
       head([servedAxis, gapAxis]),
-      ...disturbances.map(({ name }) =>
+      ...disturbancesOf(request.faults).map(({ name }) =>
         row(name, [
           { ...servedAxis, mark: 'dot', lines: contenders.map((one) => servedLine(one, name)) },
           { ...gapAxis, mark: 'dot', lines: contenders.map((one) => gapLine(one, name)) },
@@ -200,7 +201,7 @@ const size = (comparison: Comparison, nodes: number): string => {
     legend(comparison.engines),
     ...sectionsOf(comparison).map((one) => section(one, contenders)),
     failoverSection(comparison, contenders),
-    faultSection(comparison, contenders),
+    disturbancesOf(comparison.request.faults).length === 0 ? '' : faultSection(comparison, contenders),
   ].join('')
 }
 
