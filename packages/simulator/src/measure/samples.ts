@@ -6,7 +6,7 @@ import { disturbances, disturbancesOf, failovers } from './disturbances.ts'
 import { type DelaysSample, delays } from './scenarios/delays.ts'
 import { type FaultOutcome, fault } from './scenarios/faults.ts'
 import { type LoadSample, load } from './scenarios/load.ts'
-import type { Setting } from './setting.ts'
+import { longEnough, type Setting } from './setting.ts'
 import { TrialViolated } from './trial.ts'
 
 export interface ComparisonRequest extends Omit<Setting, 'nodes'> {
@@ -35,9 +35,12 @@ export type Sample =
 
 /** Runs of the steady state, at the most: it hardly differs from seed to seed. */
 const steadySeeds = 3
-const idleMillis = 1_000
-const aloneMillis = 1_000
+const steadyMillis = 1_000
+/** Shorter, since much more happens in it. */
 const loadedMillis = 200
+/** Enough for some dozens of writes, one after the other, also where messages take long. */
+const steadyDelays = 200
+const loadedDelays = 40
 
 /** How often each fault strikes. */
 export const faultSeeds = (seeds: number): number => Math.ceil(seeds / 20)
@@ -73,12 +76,15 @@ const sampleOf = async (spec: TrialSpec, parts: Parts): Promise<Sample> => {
     case 'delays':
       return { scenario: 'delays', result: await delays(setting, seed, parts) }
     case 'idle':
-      return { scenario: 'idle', result: await load(setting, seed, parts, { clients: 0, millis: idleMillis }) }
-    case 'alone':
-      return { scenario: 'alone', result: await load(setting, seed, parts, { clients: 1, millis: aloneMillis }) }
+    case 'alone': {
+      const millis = longEnough(setting, steadyMillis, steadyDelays)
+      const clients = spec.scenario === 'idle' ? 0 : 1
+      return { scenario: spec.scenario, result: await load(setting, seed, parts, { clients, millis }) }
+    }
     case 'loaded': {
       const { clients } = setting
-      return { scenario: 'loaded', result: await load(setting, seed, parts, { clients, millis: loadedMillis }) }
+      const millis = longEnough(setting, loadedMillis, loadedDelays)
+      return { scenario: 'loaded', result: await load(setting, seed, parts, { clients, millis }) }
     }
     case 'failover':
     case 'fault': {

@@ -16,6 +16,10 @@ export interface Setting {
   readonly valueBytes: number
 }
 
+/** So many milliseconds, or so many one-way delays, whichever is longer. */
+export const longEnough = ({ latencyMillis }: Pick<Setting, 'latencyMillis'>, millis: number, delays: number): number =>
+  Math.max(millis, delays * latencyMillis)
+
 /** A delay lies within this part of the mean, on either side. */
 export const jitter = 0.2
 /** The mean time that a write to the journal and its sync take together; each time uniform about it. */

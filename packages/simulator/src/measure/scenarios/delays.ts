@@ -1,6 +1,6 @@
 import type { Observation } from '../../observation.ts'
 import type { Parts } from '../../parts.ts'
-import type { Setting } from '../setting.ts'
+import { longEnough, type Setting } from '../setting.ts'
 import { Trial } from '../trial.ts'
 
 /** One figure for each operation; in one-way delays of the network unless it says otherwise. */
@@ -19,6 +19,7 @@ export interface DelaysSample {
 const operations = 12
 /** Between two operations: they do not meet, and heartbeats find each of them at another moment. */
 const restMillis = 137
+const restDelays = 11
 /** An operation that takes longer is not counted. */
 const patienceMillis = 1_000
 
@@ -73,10 +74,11 @@ export const delays = async (setting: Setting, seed: number, parts: Parts): Prom
   })
   const caller = (await trial.start()) ? await trial.caller() : undefined
   if (caller === undefined) return undefined
+  const rest = (): Promise<void> => trial.pass(longEnough(setting, restMillis, restDelays))
   const times = async (begin: (done: () => void) => void): Promise<number[]> => {
     const took: number[] = []
     for (let operation = 0; operation < operations; operation++) {
-      await trial.pass(restMillis)
+      await rest()
       const begun = trial.now
       let answered: number | undefined
       begin(() => {
@@ -85,10 +87,10 @@ export const delays = async (setting: Setting, seed: number, parts: Parts): Prom
       await trial.until(() => answered !== undefined, patienceMillis)
       if (answered !== undefined) took.push(answered - begun)
     }
-    await trial.pass(restMillis)
+    await rest()
     return took
   }
-  await trial.pass(restMillis)
+  await rest()
   const [opened, known] = [watch.decided.length, watch.everywhere.length]
   const answered = await times((done) => caller.write(done))
   const decided = watch.decided.slice(opened)

@@ -3,7 +3,7 @@ import type { Parts } from '../../parts.ts'
 import type { Fault, NodeNumber } from '../../plan.ts'
 import type { Caller } from '../caller.ts'
 import { type Cast, type Disturbance, faultMillis } from '../disturbances.ts'
-import type { Setting } from '../setting.ts'
+import { longEnough, type Setting } from '../setting.ts'
 import { Trial } from '../trial.ts'
 
 /** What became of the service when something went wrong. Times in milliseconds after the fault struck. */
@@ -30,10 +30,11 @@ const servedMillis = 100
 const servedDelays = 25
 /** The calm before: also how far a strike is moved, so that it finds heartbeats anywhere. */
 const calmMillis = 100
+const calmDelays = 25
 
 /** Milliseconds within which a write is served. */
-export const inTime = ({ latencyMillis }: Pick<Setting, 'latencyMillis'>): number =>
-  Math.max(servedMillis, servedDelays * latencyMillis)
+export const inTime = (setting: Pick<Setting, 'latencyMillis'>): number =>
+  longEnough(setting, servedMillis, servedDelays)
 
 /** Notes when another reign begins and decides. */
 class Succession {
@@ -141,7 +142,7 @@ export const fault = async (
   if (caller === undefined) return undefined
   const pulse = new Pulse(trial, caller)
   pulse.begin()
-  await trial.pass(calmMillis * (1 + trial.random.next()))
+  await trial.pass(longEnough(setting, calmMillis, calmDelays) * (1 + trial.random.next()))
   if (!pulse.writes.some(({ answered }) => answered !== undefined)) return undefined
   const struck = trial.now
   succession = new Succession(trial.compass.leader?.status?.engine?.epoch ?? 0n, struck)

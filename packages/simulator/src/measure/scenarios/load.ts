@@ -1,7 +1,7 @@
 import type { Parts } from '../../parts.ts'
 import type { Caller } from '../caller.ts'
 import { between, type Tally } from '../meter.ts'
-import type { Setting } from '../setting.ts'
+import { longEnough, type Setting } from '../setting.ts'
 import { Trial } from '../trial.ts'
 
 /** What a cluster did for a while, undisturbed. */
@@ -14,6 +14,7 @@ export interface LoadSample extends Tally {
 
 /** Until batches, queues and the first heartbeats are as they will be. */
 const warmUpMillis = 50
+const warmUpDelays = 20
 
 /**
  * Clients in a closed loop: each writes its next value when the last is answered.
@@ -41,7 +42,7 @@ export const load = async (
     if (caller === undefined) return undefined
     go(caller)
   }
-  await trial.pass(warmUpMillis)
+  await trial.pass(longEnough(setting, warmUpMillis, warmUpDelays))
   const before = trial.tally()
   counts = true
   await trial.pass(millis)
