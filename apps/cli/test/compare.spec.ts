@@ -146,6 +146,14 @@ test('the table tells everything, and a dash or words where there is nothing', (
   expect(tableOf(made)).toMatchSnapshot()
 })
 
+test('faults that nobody asked for are in no table and on no page', () => {
+  const calm: Comparison = { ...made, request: { ...made.request, faults: [] } }
+  expect(tableOf(calm)).not.toContain('longest gap')
+  expect(pageOf(calm, { command: '', version: '' })).not.toContain('Service under faults')
+  const one: Comparison = { ...made, request: { ...made.request, faults: ['reset'] } }
+  expect(tableOf(one)).toMatch(/longest gap.*\n.*\n {2}reset .*91 %/)
+})
+
 /** Tags that no end tag follows. */
 const empty = new Set(['meta', '!doctype'])
 

@@ -36,34 +36,33 @@ const faultCells = (found: FaultFigures | 'unsupported' | null | undefined): [st
   return [percent(found.served), `${figure(found.gapMillis.median)} ms`]
 }
 
+/** Empty if no kind of fault was asked for. */
+const faultTable = ({ engines, given, request }: Comparison, figures: Figures): string[] => {
+  const struck = disturbancesOf(request.faults)
+  if (struck.length === 0) return []
+  const within = `${figure(given.servedMillis)} ms`
+  return titled(`Writes answered within ${within}, and the longest gap (median of ${given.faultSeeds})`, [
+    ['', ...engines.flatMap((engine) => [engine, 'gap'])],
+    ...struck.map(({ name }) => [`  ${name}`, ...figures.flatMap((one) => faultCells(one.faults[name]))]),
+  ])
+}
+
 const sizeTable = (comparison: Comparison, nodes: number, figures: Figures): string[] => {
-  const { engines, given, request } = comparison
-  const head = (first: string, columns = engines): string[] => [first, ...columns]
-  const { faultSeeds } = given
-  const disturbances = disturbancesOf(request.faults)
+  const { engines, request } = comparison
   return [
     '',
     color('1', `${nodes} nodes`),
     ...sectionsOf(comparison).flatMap(({ title, rows }) =>
       titled(title, [
-        head(''),
+        ['', ...engines],
         ...rows.map((row) => [`  ${row.label}`, ...figures.map((one) => withUnit(row.of(one), row.unit))]),
       ]),
     ),
     ...titled(`A new leader decides after … (median / 99th percentile of ${request.seeds})`, [
-      head(''),
+      ['', ...engines],
       ...failovers.map((name) => [`  ${name}`, ...figures.map((one) => failoverCell(one, name))]),
     ]),
-    ...titled(
-      `Writes answered within ${figure(given.servedMillis)} ms, and the longest gap (median of ${faultSeeds})`,
-      [
-        head(
-          '',
-          engines.flatMap((engine) => [engine, 'gap']),
-        ),
-        ...disturbances.map(({ name }) => [`  ${name}`, ...figures.flatMap((one) => faultCells(one.faults[name]))]),
-      ],
-    ),
+    ...faultTable(comparison, figures),
   ]
 }
 

@@ -41,6 +41,7 @@ export interface LoadFigures {
 }
 
 export interface FailoverFigures {
+  /** In which the cluster served before. */
   readonly runs: number
   /** Runs in which no other leader decided anything. */
   readonly missed: number
