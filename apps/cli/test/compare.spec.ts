@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Comparison, disturbances, type EngineFigures, failovers, summarize } from '@conclave/simulator'
@@ -290,7 +290,9 @@ describe('conclave compare', { timeout: 120_000 }, () => {
     expect(Object.keys(figures.raft.alone)).toEqual(Object.keys(load))
     expect(figures.raft.delays).toMatchObject({ decided: 2, answered: 4 })
 
-    expect(text.stdout).toBe(`${tableOf(comparison)}\n\nagain: ${comparison.command}\npage:  page.html\n`)
+    expect(text.stdout).toBe(
+      `raft: 9 runs in 2 threads\n${tableOf(comparison)}\n\nagain: ${comparison.command}\npage:  page.html\n`,
+    )
     expect(readFileSync(join(directory, 'page.html'), 'utf8')).toBe(
       pageOf(comparison, { command: comparison.command, version: comparison.conclave }),
     )
@@ -306,7 +308,9 @@ describe('conclave compare', { timeout: 120_000 }, () => {
     expect(clients.stderr).toContain('clients')
   })
 
-  test('ends cleanly on Ctrl-C, without figures', async () => {
+  test('ends cleanly on Ctrl-C, without figures, and leaves an older page as it is', async () => {
+    const page = join(directory, 'page.html')
+    writeFileSync(page, 'an older one')
     const running = start(directory, [
       'compare',
       '--engines',
@@ -319,17 +323,13 @@ describe('conclave compare', { timeout: 120_000 }, () => {
       '1',
     ])
     const begun = setInterval(() => {
-      // The file is made before the first run.
-      try {
-        readFileSync(join(directory, 'page.html'))
-      } catch {
-        return
-      }
+      if (!running.stdout().includes('runs in 1 thread')) return
       clearInterval(begun)
       running.child.kill('SIGINT')
     }, 50)
     const { code, signal, stdout } = await running.ended
     expect({ code, signal }).toEqual({ code: 130, signal: null })
     expect(stdout).toContain('interrupted: nothing was compared')
+    expect(readFileSync(page, 'utf8')).toBe('an older one')
   })
 })

@@ -8,7 +8,7 @@ export {
   reportOf,
 } from './campaign.ts'
 export { settlePromises, VirtualClock } from './clock.ts'
-export { type Attributes, element, escaped } from './diagram/svg.ts'
+export { element, escaped } from './diagram/svg.ts'
 export * from './diagram.ts'
 export type { HistoryOperation } from './history.ts'
 export { type EngineInsight, InvalidInsight, insightFrom } from './insight.ts'

@@ -71,7 +71,7 @@ export const runComparison = async (
   const samples: Sample[][] = contenders.map(() => [])
   let [begun, done] = [0, 0]
   const bar = new ProgressBar(stream, () => `${barLine(done / tasks.length)}  ${done} of ${tasks.length} runs`)
-  const runners = Array.from({ length: Math.min(jobs, tasks.length) }, () =>
+  const runners = Array.from({ length: jobs }, () =>
     jobs === 1 ? inlineRunner(contenders) : threadRunner<Task, Sample>(new URL('./worker', import.meta.url), {}),
   )
   try {

@@ -1,13 +1,13 @@
 /** What `conclave compare` does. */
-import { writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import type { Comparison, Parts } from '@conclave/simulator'
+import { type Comparison, type Parts, trialsOf } from '@conclave/simulator'
 import { CommandFailed, exitCodes } from '../exit.ts'
 import { endSignal } from '../signals.ts'
 import { partsOf } from '../simulate/parts.ts'
 import { pageOf } from './page/page.ts'
 import { type CompareFlags, commandFor, parseEngines, requestFrom } from './request.ts'
-import { runComparison } from './run.ts'
+import { labelsOf, runComparison } from './run.ts'
 import { tableOf } from './table.ts'
 
 /** As a shell tells the end by Ctrl-C. */
@@ -33,14 +33,17 @@ export const compare = async ({ flags, version, say, load = partsOf }: CompareIn
   const request = requestFrom(flags)
   const asked = parseEngines(flags.engines)
   const contenders = await Promise.all(asked.map(async (engine) => ({ asked: engine, parts: await load(engine) })))
-  if (flags.html !== undefined) writePage(flags.html, '') // before minutes are spent, not after them
+  if (flags.html !== undefined) tryPage(flags.html)
   let interrupted = false
   const interrupt = (): void => {
     interrupted = true
   }
   endSignal().then(interrupt, interrupt)
+  const runs = contenders.length * trialsOf(request).length
+  const jobs = Math.min(runs, flags.jobs ?? availableParallelism())
+  say(`${labelsOf(contenders).join(', ')}: ${runs} runs in ${jobs} thread${jobs === 1 ? '' : 's'}`)
   const comparison = await runComparison(request, contenders, {
-    jobs: flags.jobs ?? availableParallelism(),
+    jobs,
     stream: process.stderr,
     shouldStop: () => interrupted,
   })
@@ -67,16 +70,22 @@ const tellViolations = ({ violations }: Comparison, say: (text: string) => void)
     say('The figures leave these runs out; `conclave simulate` finds and shrinks what is wrong.')
 }
 
-const writePage = (file: string, page: string): void => {
+const orNoPage = (write: () => void): void => {
   try {
-    writeFileSync(file, page)
+    write()
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error)
-    throw new CommandFailed(
-      exitCodes.usage,
-      'no-page',
-      `the page cannot be written: ${what}`,
-      'Name a file with --html.',
-    )
+    const hint = 'Name a file with --html that can be written.'
+    throw new CommandFailed(exitCodes.usage, 'no-page', `the page cannot be written: ${what}`, hint)
   }
 }
+
+/** Finds out that the page cannot be written before minutes are spent, not after them. Changes nothing. */
+const tryPage = (file: string): void =>
+  orNoPage(() => {
+    const isNew = !existsSync(file)
+    closeSync(openSync(file, 'a'))
+    if (isNew) rmSync(file)
+  })
+
+const writePage = (file: string, page: string): void => orNoPage(() => writeFileSync(file, page))

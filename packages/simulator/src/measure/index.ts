@@ -10,4 +10,4 @@ export type {
   LoadFigures,
   Spread,
 } from './figures.ts'
-export { type ComparisonRequest, faultSeeds, measure, type Sample, type TrialSpec, trialsOf } from './samples.ts'
+export { type ComparisonRequest, measure, type Sample, type TrialSpec, trialsOf } from './samples.ts'

@@ -77,14 +77,23 @@ const label = (name: string): string =>
     paragraph(disturbances.find((one) => one.name === name)?.about ?? '', 'about'),
   ])
 
-/** Two plots of the same lines, with what they show above them where there is no head. */
-const row = (name: string, plots: readonly Plot[]): string =>
+interface Axis extends Pick<Plot, 'title' | 'scale' | 'grid' | 'wordsWidth'> {
+  readonly ticks: Parameters<typeof axisOf>[1]
+}
+
+/** Where there is no room for a head: what a plot shows, and where its lines stand. */
+const caption = ({ title, ticks }: Axis): string =>
+  paragraph(`${title}: ${ticks.map(([, words]) => words).join(' · ')}`, 'caption')
+
+/** Two plots of the same lines. */
+const row = (name: string, plots: readonly (readonly [axis: Axis, lines: readonly Line[]])[]): string =>
   tag('div', 'row', [
     label(name),
-    ...plots.map((plot) => tag('div', undefined, [paragraph(plot.title, 'caption'), plotOf(plot)])),
+    ...plots.map(([axis, lines]) => {
+      const title = `${name}, ${axis.title.toLowerCase()}`
+      return tag('div', undefined, [caption(axis), plotOf({ ...axis, title, mark: 'dot', lines })])
+    }),
   ])
-
-type Axis = Pick<Plot, 'title' | 'scale' | 'grid' | 'wordsWidth'> & { readonly ticks: Parameters<typeof axisOf>[1] }
 
 const head = (axes: readonly Axis[]): string =>
   tag('div', 'row head', [
@@ -120,8 +129,8 @@ const failoverSection = ({ request }: Comparison, contenders: Contenders): strin
         return failoverLine(contender, found?.[which], which === 'decidedMillis' ? (found?.missed ?? 0) : 0)
       })
     return row(name, [
-      { ...axes[0], mark: 'dot', lines: lines('electedMillis') },
-      { ...axes[1], mark: 'dot', lines: lines('decidedMillis') },
+      [axes[0], lines('electedMillis')],
+      [axes[1], lines('decidedMillis')],
     ])
   }
   return [
@@ -137,7 +146,7 @@ const failoverSection = ({ request }: Comparison, contenders: Contenders): strin
 const servedAxis: Axis = {
   title: 'Served',
   scale: linear(1),
-  grid: [0, 0.25, 0.5, 0.75, 1],
+  grid: [0, 0.5, 1],
   ticks: [
     [0, '0'],
     [0.5, '50'],
@@ -183,8 +192,8 @@ const faultSection = ({ given, request }: Comparison, contenders: Contenders): s
       head([servedAxis, gapAxis]),
       ...disturbancesOf(request.faults).map(({ name }) =>
         row(name, [
-          { ...servedAxis, mark: 'dot', lines: contenders.map((one) => servedLine(one, name)) },
-          { ...gapAxis, mark: 'dot', lines: contenders.map((one) => gapLine(one, name)) },
+          [servedAxis, contenders.map((one) => servedLine(one, name))],
+          [gapAxis, contenders.map((one) => gapLine(one, name))],
         ]),
       ),
     ]),
