@@ -1,4 +1,5 @@
 import type { Hook } from '@oclif/core'
+import { Compare } from './commands/compare.ts'
 import { Down } from './commands/down.ts'
 import { Init } from './commands/init.ts'
 import { KvDel } from './commands/kv/del.ts'
@@ -38,6 +39,7 @@ export const COMMANDS = {
   down: Down,
   status: Status,
   simulate: Simulate,
+  compare: Compare,
   logs: Logs,
   init: Init,
   'node:start': NodeStart,

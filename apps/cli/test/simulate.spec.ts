@@ -11,8 +11,9 @@ import { partsOf } from '../src/simulate/parts.ts'
 import { campaignLine } from '../src/simulate/progress.ts'
 import { commandFor, parseDuration, parseFaults, requestFrom } from '../src/simulate/request.ts'
 import { runCampaign } from '../src/simulate/run-campaign.ts'
-import { runSeeds, type SeedRunner, slim } from '../src/simulate/runner.ts'
+import { type SeedRunner, slim } from '../src/simulate/runner.ts'
 import { replay, simulate } from '../src/simulate/session.ts'
+import { runAll } from '../src/threads.ts'
 import { run, start } from './e2e/cli.ts'
 
 let directory = ''
@@ -162,7 +163,7 @@ describe('a campaign', () => {
     })
     let seed = 0
     const next = (): number | undefined => (seed < 10 ? ++seed : undefined)
-    await expect(runSeeds([runner(false), runner(true)], next, () => {})).rejects.toThrow('out of memory')
+    await expect(runAll([runner(false), runner(true)], next, () => {})).rejects.toThrow('out of memory')
     expect(closed).toBe(2)
   })
 })

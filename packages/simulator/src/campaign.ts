@@ -4,7 +4,8 @@ import { commonMarks, type Mark } from './marks.ts'
 import type { Parts } from './parts.ts'
 import type { FaultType } from './plan.ts'
 import { type PlanOptions, planOf } from './planning.ts'
-import { type RunResult, run, type Violation } from './run.ts'
+import { type RunResult, run } from './run.ts'
+import type { Violation } from './world.ts'
 
 /** Campaigns of fewer runs are not judged by the marks that they miss: rare states need many seeds. */
 export const leastRunsForMarks = 500

@@ -9,7 +9,7 @@ import {
 import { type SimulatedDisk, simulatedDisk } from '@conclave/journal-file/testing'
 import type { Replica, ReplicaStatus } from '@conclave/replica'
 import { withHearsay } from './hearsay.ts'
-import { limitsOf, segmentBytes, timing, withMessagesOf } from './limits.ts'
+import { withMessagesOf } from './limits.ts'
 import type { NodeNumber, NodeTraits } from './plan.ts'
 import { diskClock, Gate, ProcessClock } from './process-clock.ts'
 import { idOf, type Surroundings } from './surroundings.ts'
@@ -132,7 +132,7 @@ export class SimulatedNode {
   }
 
   #compose(clock: ProcessClock): Replica {
-    const { parts, network, tell, plan, streams } = this.#around
+    const { parts, network, tell, plan, scale, streams } = this.#around
     const { hooks } = parts
     this.#afflict()
     hooks.disk?.(this.disk, this.id)
@@ -142,7 +142,7 @@ export class SimulatedNode {
       disk: this.disk,
       clock,
       random: this.#random,
-      segmentBytes,
+      segmentBytes: scale.segmentBytes,
     })
     const version = this.version
     const factory = version === 1 ? (parts.previousEngine ?? parts.engine) : parts.engine
@@ -163,8 +163,8 @@ export class SimulatedNode {
       clock,
       random,
       logger: silentLogger,
-      timing,
-      limits: limitsOf(plan.messageBytes),
+      timing: scale.timing,
+      limits: scale.limits,
       leases: plan.leases,
     })
   }

@@ -1,6 +1,7 @@
 import { type NodeId, nodeId } from '@conclave/interface'
 import type { MemoryNetwork } from '@conclave/transport-memory'
 import type { VirtualClock } from './clock.ts'
+import type { Scale } from './limits.ts'
 import type { Watcher } from './observation.ts'
 import type { ResolvedParts } from './parts.ts'
 import type { NodeNumber, Plan } from './plan.ts'
@@ -10,6 +11,7 @@ import type { Streams } from './streams.ts'
 export interface Surroundings {
   readonly plan: Plan
   readonly parts: ResolvedParts
+  readonly scale: Scale
   readonly clock: VirtualClock
   readonly streams: Streams
   readonly network: MemoryNetwork

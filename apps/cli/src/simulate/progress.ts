@@ -1,4 +1,4 @@
-/** How far a campaign is, as a bar on a terminal; elsewhere nothing is shown. */
+/** How far many runs are, as a bar on a terminal; elsewhere nothing is shown. */
 const barWidth = 24
 const drawMillis = 200
 
@@ -8,13 +8,16 @@ export interface CampaignProgress {
   failures: number
 }
 
-/** @param part of the whole, 0 to 1. @param rate runs a second. */
-export const campaignLine = ({ runs, operations, failures }: CampaignProgress, part: number, rate: number): string => {
+/** @param part of the whole, 0 to 1. */
+export const barLine = (part: number): string => {
   const filled = Math.round(Math.min(1, part) * barWidth)
   const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled)
-  const percent = String(Math.floor(Math.min(1, part) * 100)).padStart(3)
-  return `${bar} ${percent} %  ${runs} runs  ${rate.toFixed(1)}/s  ${operations} operations  ${failures} failed`
+  return `${bar} ${String(Math.floor(Math.min(1, part) * 100)).padStart(3)} %`
 }
+
+/** @param part of the whole, 0 to 1. @param rate runs a second. */
+export const campaignLine = ({ runs, operations, failures }: CampaignProgress, part: number, rate: number): string =>
+  `${barLine(part)}  ${runs} runs  ${rate.toFixed(1)}/s  ${operations} operations  ${failures} failed`
 
 export class ProgressBar {
   readonly #stream: NodeJS.WriteStream

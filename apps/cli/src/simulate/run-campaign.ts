@@ -1,8 +1,9 @@
 /** A campaign of seeds: as many threads as wanted, a bar meanwhile, and the same digest however many there were. */
 import { Campaign, type CampaignSummary, type Parts } from '@conclave/simulator'
+import { runAll } from '../threads.ts'
 import { campaignLine, ProgressBar } from './progress.ts'
 import type { SimulateRequest } from './request.ts'
-import { inlineRunner, runSeeds, workerRunner } from './runner.ts'
+import { inlineRunner, workerRunner } from './runner.ts'
 
 export interface CampaignRun {
   readonly summary: CampaignSummary
@@ -39,7 +40,7 @@ export const runCampaign = async (
     jobs === 1 ? inlineRunner(parts, options) : workerRunner({ engine, options }),
   )
   try {
-    await runSeeds(runners, next, (result) => {
+    await runAll(runners, next, (result) => {
       campaign.add(result)
       progress.runs++
       progress.operations += result.counts.completed

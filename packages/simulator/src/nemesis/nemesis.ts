@@ -32,7 +32,7 @@ export class Nemesis {
     const { clock, plan } = this.#kit.around
     for (const fault of plan.faults)
       clock.after(fault.at, () => {
-        if (!this.#kit.healed) this.#strike(fault)
+        if (!this.#kit.healed) this.strike(fault)
       })
   }
 
@@ -40,7 +40,8 @@ export class Nemesis {
     this.#coups.see(seen)
   }
 
-  #strike(fault: Fault): void {
+  /** Makes it happen now. */
+  strike(fault: Fault): void {
     const kit = this.#kit
     switch (fault.type) {
       case 'crash':
