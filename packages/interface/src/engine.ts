@@ -65,8 +65,12 @@ export interface EngineLimits {
   readonly tailBytes: number
 }
 
-/** What an engine offers. It gates the compliance suite and what the replica lets callers ask for. */
+/**
+ * What an engine offers. It gates the compliance suite and what the replica lets callers ask for. Without `snapshots` nothing is captured, every
+ * `snapshotOffered` is declined, and the log grows for ever.
+ */
 export interface Supports {
+  readonly snapshots: boolean
   readonly reads: boolean
   readonly membership: boolean
   readonly learners: boolean

@@ -69,6 +69,7 @@ const lacks = (
 
 /** A run in which only nodes of an older version came up offers less than the others: what any run offers is within reach. */
 const either = (a: Supports, b: Supports): Supports => ({
+  snapshots: a.snapshots || b.snapshots,
   reads: a.reads || b.reads,
   membership: a.membership || b.membership,
   learners: a.learners || b.learners,

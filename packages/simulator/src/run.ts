@@ -66,7 +66,14 @@ const replayEvery = 16
 /** How often it is looked whether everything has converged. */
 const lookMillis = 5
 
-const noSupports: Supports = { reads: false, membership: false, learners: false, transfer: false, leases: false }
+const noSupports: Supports = {
+  snapshots: false,
+  reads: false,
+  membership: false,
+  learners: false,
+  transfer: false,
+  leases: false,
+}
 
 class World {
   readonly clock = new VirtualClock()
