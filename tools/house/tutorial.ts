@@ -38,18 +38,26 @@ const edit = (directory: string, text: string): void => {
   writeFileSync(file, parts.join(after))
 }
 
-/** Runs the commands of a block. @returns what they print. @throws Error if one does not end as the page says. */
-const run = (directory: string, text: string): string => {
-  let printed = ''
-  for (const line of text.trimEnd().split('\n')) {
-    if (doneBefore.test(line)) continue
+/** So often is a command tried that ends with 4, unavailable: on a busy machine a cluster may be slow to answer. */
+const attempts = 5
+
+const runLine = (directory: string, line: string): string => {
+  const expected = Number(/# exits with (\d+)$/.exec(line)?.[1] ?? 0)
+  for (let attempt = 1; ; attempt++) {
     const { status, stdout, stderr } = spawnSync('bash', ['-c', line], { cwd: directory, encoding: 'utf8' })
-    const expected = Number(/# exits with (\d+)$/.exec(line)?.[1] ?? 0)
-    if (status !== expected) throw new Error(`${line}\nended with ${status}:\n${stdout}${stderr}`)
-    printed += stdout
+    if (status === expected) return stdout
+    if (status !== 4 || attempt === attempts) throw new Error(`${line}\nended with ${status}:\n${stdout}${stderr}`)
   }
-  return printed
 }
+
+/** Runs the commands of a block. @returns what they print. @throws Error if one does not end as the page says. */
+const run = (directory: string, text: string): string =>
+  text
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !doneBefore.test(line))
+    .map((line) => runLine(directory, line))
+    .join('')
 
 const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 
