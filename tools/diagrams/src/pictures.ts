@@ -1,16 +1,19 @@
 import { paxos } from '@conclave/engine-paxos'
 import { raft } from '@conclave/engine-raft'
 import type { EngineFactory, NodeId } from '@conclave/interface'
-import type { Picture } from './picture.ts'
-import { type Moment, Rehearsal } from './rehearsal.ts'
+import type { Picture } from './layout.ts'
+import { actors, type Message, type Moment, Rehearsal } from './rehearsal.ts'
 
-/** An engine, and what is left out of its pictures: messages that keep a leader in office and say nothing new. */
+/** An engine, and what of its runs is shown. */
 interface Subject {
   readonly name: string
   readonly factory: EngineFactory
+  /** Messages that keep a leader in office and say nothing new. */
   readonly hidden: RegExp
   /** Roles by which a change of the leader is told. */
   readonly roles: RegExp
+  /** What of a message's words can be spared. */
+  readonly spare?: RegExp
 }
 
 const subjects: readonly Subject[] = [
@@ -18,11 +21,28 @@ const subjects: readonly Subject[] = [
   { name: 'paxos', factory: paxos, hidden: /^heartbeat/, roles: /preparing|leader/ },
 ]
 
-const without = (moments: readonly Moment[], { hidden, roles }: Subject, dead?: NodeId): readonly Moment[] =>
-  moments.filter((moment) => {
-    if (moment.type === 'role') return roles.test(moment.words)
-    return moment.type !== 'message' || (!hidden.test(moment.words) && moment.to !== dead)
-  })
+/** What is said again in the same words is no news; what is said at one time goes together. */
+const shown = (moments: readonly Moment[], { hidden, roles, spare }: Subject, dead?: NodeId): readonly Moment[] => {
+  const said = new Set<string>()
+  const together = new Map<string, Message>()
+  const others: Moment[] = []
+  for (const moment of moments) {
+    if (moment.type === 'role' && !roles.test(moment.words)) continue
+    if (moment.type !== 'message') {
+      others.push(moment)
+      continue
+    }
+    const { from, to, at, words } = moment
+    const sentence = `${from} ${to} ${words}`
+    if (hidden.test(words) || to === dead || said.has(sentence)) continue
+    said.add(sentence)
+    const key = `${from} ${to} ${at}`
+    const before = together.get(key)
+    const joined = before === undefined ? words : `${before.words}, ${words}`
+    together.set(key, { ...moment, words: spare === undefined ? joined : joined.replaceAll(spare, '') })
+  }
+  return [...together.values(), ...others]
+}
 
 const elected = (subject: Subject): Rehearsal => {
   const rehearsal = new Rehearsal(subject.factory, [0, 1, 2])
@@ -30,31 +50,41 @@ const elected = (subject: Subject): Rehearsal => {
   return rehearsal
 }
 
-const normalCase = (subject: Subject): Picture => {
+const write = (subject: Subject): Picture => {
   const rehearsal = elected(subject)
+  const { leader } = rehearsal
   rehearsal.record()
   rehearsal.propose('x = 1')
   rehearsal.pass(100)
-  return { title: `${subject.name}: a write`, moments: without(rehearsal.moments, subject) }
+  return {
+    title: `${subject.name}: a write`,
+    columns: [leader, ...actors.filter((id) => id !== leader)],
+    moments: shown(rehearsal.moments, subject),
+  }
 }
 
 /** A leader dies when what it has proposed is on its way: it may be decided, and nobody knows. */
 const leaderChange = (subject: Subject): Picture => {
   const rehearsal = elected(subject)
-  const { leader } = rehearsal
+  const { leader: dead } = rehearsal
   rehearsal.record()
   rehearsal.propose('x = 2')
   rehearsal.pass(1)
-  rehearsal.kill(leader)
+  rehearsal.kill(dead)
   rehearsal.pass(500)
-  return { title: `${subject.name}: another leader`, moments: without(rehearsal.moments, subject, leader) }
+  const { leader } = rehearsal
+  return {
+    title: `${subject.name}: another leader`,
+    columns: [dead, leader, ...actors.filter((id) => id !== dead && id !== leader)],
+    moments: shown(rehearsal.moments, subject, dead),
+  }
 }
 
 /** By file name. */
 export const pictures = (): ReadonlyMap<string, Picture> =>
   new Map(
     subjects.flatMap((subject) => [
-      [`${subject.name}-write.svg`, normalCase(subject)] as const,
+      [`${subject.name}-write.svg`, write(subject)] as const,
       [`${subject.name}-leader.svg`, leaderChange(subject)] as const,
     ]),
   )

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { picture } from '../src/picture.ts'
+import { drawPicture } from '../src/picture.ts'
 import { pictures } from '../src/pictures.ts'
 
 const docs = join(import.meta.dirname, '../../../docs')
@@ -11,8 +11,8 @@ describe('the pictures of docs/engines.md', () => {
   it.each([...made.keys()])(
     '%s is what the engine does now (if not: npm run make -w @conclave/diagrams)',
     async (file) => {
-      const subject = made.get(file)
-      expect(subject && picture(subject)).toBe(await readFile(join(docs, 'engines', file), 'utf8'))
+      const picture = made.get(file)
+      expect(picture && drawPicture(picture)).toBe(await readFile(join(docs, 'engines', file), 'utf8'))
     },
   )
 
