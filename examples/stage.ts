@@ -65,7 +65,8 @@ export class Stage {
   readonly #describe: (message: Uint8Array) => string | undefined
   readonly #glossary: Glossary
   readonly #explained = new Set<string>()
-  readonly #shown = new Set<string>()
+  /** When a line that begins so was shown last in this chapter. */
+  readonly #shown = new Map<string, number>()
   #flying: { readonly from: NodeId; readonly to: NodeId; readonly message: Uint8Array }[] = []
   #lines: Line[] = []
 
@@ -114,10 +115,11 @@ export class Stage {
   #meaning(text: string): string | undefined {
     const entry = this.#glossary.find(({ begins }) => text.startsWith(begins))
     if (entry === undefined) return ''
-    if (entry.show === 'never' || (entry.show !== undefined && this.#shown.has(entry.begins))) return undefined
+    const before = this.#shown.get(entry.begins) ?? this.now
+    if (entry.show === 'never' || (entry.show !== undefined && before < this.now)) return undefined
     const meaning = this.#explained.has(entry.begins) ? '' : entry.means
     this.#explained.add(entry.begins)
-    this.#shown.add(entry.begins)
+    this.#shown.set(entry.begins, this.now)
     return meaning
   }
 
@@ -131,7 +133,7 @@ export class Stage {
       groups.set(key, [...(groups.get(key) ?? []), line])
     }
     return [...groups.values()].map((group) => {
-      const unique = (ids: (NodeId | undefined)[]): string => [...new Set(ids)].join(' ')
+      const unique = (ids: (NodeId | undefined)[]): string => [...new Set(ids)].sort().join(' ')
       const from = unique(group.map((line) => line.from))
       const to = unique(group.map((line) => line.to))
       return [to === '' ? from : `${from} → ${to}`, group[0]?.text ?? '']
