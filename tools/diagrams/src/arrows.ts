@@ -20,10 +20,11 @@ export const arrow = (kind: string, { x1, y1, x2, y2 }: Line): string => {
   return line(`line ${kind}`, x1, y1, x2, y2) + head
 }
 
-/** Along a line, above it or below. */
-export const labelAlong = ({ x1, y1, x2, y2 }: Line, words: string, side: 'above' | 'below'): string => {
+/** @param part of the way after which the middle of the words stands; above the line, or below. */
+export const labelAlong = ({ x1, y1, x2, y2 }: Line, words: string, side: 'above' | 'below', part = 0.42): string => {
   const angle = (Math.atan((y2 - y1) / (x2 - x1)) * 180) / Math.PI
-  const transform = `translate(${(x1 + x2) / 2} ${((y1 + y2) / 2).toFixed(1)}) rotate(${angle.toFixed(1)})`
+  const [x, y] = [x1 + part * (x2 - x1), y1 + part * (y2 - y1)]
+  const transform = `translate(${x.toFixed(1)} ${y.toFixed(1)}) rotate(${angle.toFixed(1)})`
   return element('g', { transform }, label(0, side === 'below' ? 12 : -4, words, 'middle'))
 }
 
@@ -39,6 +40,10 @@ const leads = (one: Message, other: Message): boolean =>
 
 /** Does `one` arrive where and when `other` begins? */
 const meets = (one: Message, other: Message): boolean => one.to === other.from && one.at + flightMillis === other.at
+
+/** Do they go opposite ways at one time? */
+const crosses = (one: Message, other: Message): boolean =>
+  one.from === other.to && one.to === other.from && Math.abs(one.at - other.at) < flightMillis
 
 /** Where there is room for the words. */
 const sideOf = (message: Message, all: readonly Message[]): 'above' | 'below' => {
@@ -57,6 +62,7 @@ export const drawMessage = (message: Message, layout: Layout): string => {
     x2: layout.x(message.to),
     y2: layout.y(message.at + flightMillis),
   }
-  const told = all.some((other) => alike(message, other) && reach(other) < reach(message))
-  return arrow('carry', way) + (told ? '' : labelAlong(way, message.words, sideOf(message, all)))
+  if (all.some((other) => alike(message, other) && reach(other) < reach(message))) return arrow('carry', way)
+  const part = all.some((other) => crosses(message, other)) ? 0.25 : undefined
+  return arrow('carry', way) + labelAlong(way, message.words, sideOf(message, all), part)
 }

@@ -1,8 +1,19 @@
+import type { NodeId } from '@conclave/interface'
 import { styleSheet } from '../../../packages/simulator/src/diagram/style.ts'
 import { element, escaped, line, rect, text } from '../../../packages/simulator/src/diagram/svg.ts'
 import { arrow, drawMessage, label, labelAlong } from './arrows.ts'
 import { clientX, firstX, Layout, type Picture, top } from './layout.ts'
-import type { Moment, Note } from './rehearsal.ts'
+import { flightMillis, type Moment, type Note } from './rehearsal.ts'
+
+/** Does a message arrive where a note would stand? */
+const comesFromLeft = (node: NodeId, at: number, layout: Layout): boolean =>
+  layout.picture.moments.some(
+    (moment) =>
+      moment.type === 'message' &&
+      moment.to === node &&
+      moment.at + flightMillis === at &&
+      layout.x(moment.from) < layout.x(node),
+  )
 
 const drawNote = ({ type, node, at, words }: Note, layout: Layout): string => {
   const [x, y] = [layout.x(node), layout.y(at)]
@@ -20,7 +31,7 @@ const drawNote = ({ type, node, at, words }: Note, layout: Layout): string => {
     case 'dies':
       return text('text violation strong middle', x, y + 5, '✕') + beside(words, 'violation')
     case 'decides':
-      return beside(`decides ${words}`, 'leads strong', 9)
+      return beside(`decides ${words}`, 'leads strong', comesFromLeft(node, at, layout) ? -12 : 9)
     case 'role':
       return beside(words, 'campaigns strong')
   }

@@ -1,6 +1,8 @@
 import { paxos } from '@conclave/engine-paxos'
 import { raft } from '@conclave/engine-raft'
+import { zab } from '@conclave/engine-zab'
 import type { EngineFactory, NodeId } from '@conclave/interface'
+import { viewstamped } from '../../../examples/engine-viewstamped/src/index.ts'
 import type { Picture } from './layout.ts'
 import { actors, type Message, type Moment, Rehearsal } from './rehearsal.ts'
 
@@ -19,6 +21,20 @@ interface Subject {
 const subjects: readonly Subject[] = [
   { name: 'raft', factory: raft, hidden: /^heartbeat/, roles: /candidate|leader/i },
   { name: 'paxos', factory: paxos, hidden: /^heartbeat/, roles: /preparing|leader/ },
+  {
+    name: 'zab',
+    factory: zab,
+    hidden: /^(?:ping|pong|FOLLOWING)/,
+    roles: /LOOKING|LEADING/,
+    spare: / round \d+| \(epoch[^)]*\)|,? commit \d+ epoch \d+|,? epoch \d+(?=$|, [A-Z])/g,
+  },
+  {
+    name: 'viewstamped',
+    factory: viewstamped,
+    hidden: /^COMMIT/,
+    roles: /view-change|primary/,
+    spare: / lastNormal \d+ op \d+ commit \d+|^SUSPECT view \d+, /g,
+  },
 ]
 
 /** What is said again in the same words is no news; what is said at one time goes together. */
