@@ -6,9 +6,10 @@ import { execFile } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, normalize, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
+import { pack, publicPackages, root } from './pack.ts'
+import { followTutorial } from './tutorial.ts'
 
 interface Manifest {
   readonly name: string
@@ -29,7 +30,6 @@ interface Packed {
   readonly folder: string
 }
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const temp = mkdtempSync(join(tmpdir(), 'conclave-packages-'))
 const project = join(temp, 'project')
 const bin = (name: string) => join(root, 'node_modules/.bin', name)
@@ -48,23 +48,13 @@ function run(command: string, args: readonly string[], cwd = temp, env: NodeJS.P
 
 const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) as T
 
-function publicPackages(): string[] {
-  return ['packages', 'apps']
-    .flatMap((parent) => readdirSync(join(root, parent)).map((name) => join(parent, name)))
-    .filter((folder) => existsSync(join(root, folder, 'package.json')))
-    .filter((folder) => readJson<Manifest>(join(root, folder, 'package.json')).private !== true)
-}
-
-async function pack(folder: string): Promise<Packed> {
+async function unpack(folder: string): Promise<Packed> {
   const { name } = readJson<Manifest>(join(root, folder, 'package.json'))
   const place = join(temp, 'packed', name.replace('/', '-'))
-  mkdirSync(place, { recursive: true })
-  await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', place], join(root, folder))
-  const [file] = readdirSync(place)
-  if (file === undefined) throw new Error(`npm pack wrote nothing for ${folder}`)
-  await run('tar', ['-xzf', file], place)
+  const tarball = await pack(folder, place)
+  await run('tar', ['-xzf', tarball], place)
   const inside = join(place, 'package')
-  return { manifest: readJson(join(inside, 'package.json')), tarball: join(place, file), folder: inside }
+  return { manifest: readJson(join(inside, 'package.json')), tarball, folder: inside }
 }
 
 /** What a manifest and a tarball must not carry. */
@@ -269,7 +259,7 @@ try {
   const packed: Packed[] = []
   await check('build and pack', async () => {
     await run(bin('tsc'), ['-b'], root)
-    for (const folder of publicPackages()) packed.push(await pack(folder))
+    for (const folder of publicPackages()) packed.push(await unpack(folder))
     return packed.length === 0 ? ['no public packages found'] : []
   })
   const names = entries(packed)
@@ -281,6 +271,10 @@ try {
   await check('an ESM program', () => esmProgram(names))
   await check('a require() program', () => requireProgram(names))
   await check('the conclave command', commandLine)
+  await check('docs/write-an-engine.md', () => {
+    followTutorial(join(project, 'my-engine'))
+    return []
+  })
   const nodenext = { module: 'nodenext', moduleResolution: 'nodenext' }
   const bundler = { module: 'preserve', moduleResolution: 'bundler' }
   await check('tsc, nodenext', () => types(names, nodenext))

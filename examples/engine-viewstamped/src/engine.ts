@@ -42,7 +42,14 @@ import {
 
 /** One replica. See the package's documentation. */
 export class ViewstampedEngine implements Engine {
-  readonly supports: Supports = { reads: true, membership: false, learners: false, transfer: false, leases: false }
+  readonly supports: Supports = {
+    snapshots: true,
+    reads: true,
+    membership: false,
+    learners: false,
+    transfer: false,
+    leases: false,
+  }
   readonly #replica: ReplicaState
 
   constructor(init: EngineInit) {

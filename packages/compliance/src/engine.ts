@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { nodeId, type Supports, seededRandom } from '@conclave/interface'
-import { basics, durability, malformed, snapshots } from './engine/cases.ts'
+import { basics, durability, malformed } from './engine/cases.ts'
 import { roomy } from './engine/cell.ts'
 import { timing } from './engine/node.ts'
 import { offers } from './engine/offers.ts'
@@ -34,7 +34,6 @@ export const engineCompliance = (subject: EngineSubject): Suite => {
     ...basics(subject),
     ...durability(subject),
     ...malformed(subject, seeds),
-    ...snapshots(subject),
     ...offers(subject, supportsOf(subject)),
     ...storms(subject, seeds),
     simulated(subject, seeds),

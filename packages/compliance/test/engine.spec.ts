@@ -22,7 +22,14 @@ describe('the suite of engines', () => {
   })
 
   test('leaves out what an engine does not offer, and says why', async () => {
-    const supports = { reads: true, membership: false, learners: false, transfer: false, leases: false }
+    const supports = {
+      snapshots: false,
+      reads: true,
+      membership: false,
+      learners: false,
+      transfer: false,
+      leases: false,
+    }
     const factory = {
       ...raft,
       create: (init: Parameters<typeof raft.create>[0]) => {
@@ -39,6 +46,7 @@ describe('the suite of engines', () => {
     const skipped = new Map(
       tests.flatMap(({ name, skipped: why }) => (why === undefined ? [] : [[name.split(':')[0], why]])),
     )
+    expect(skipped.get('captured')).toBe('the engine says supports.snapshots = false')
     expect(skipped.get('transfer')).toBe('the engine says supports.transfer = false')
     expect(skipped.get('reconfigure add')).toBe('the engine says supports.learners = false')
     expect(skipped.get('read lease')).toBe('the engine says supports.leases = false')

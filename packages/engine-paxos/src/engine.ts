@@ -40,7 +40,14 @@ import { diskChanged, pushTransfer, takeOver, tickTransfer, transfer } from './t
 
 /** One node: acceptor and learner all the time, and a proposer when it has to be. See the package's documentation. */
 export class PaxosEngine implements Engine {
-  readonly supports: Supports = { reads: true, membership: true, learners: true, transfer: true, leases: true }
+  readonly supports: Supports = {
+    snapshots: true,
+    reads: true,
+    membership: true,
+    learners: true,
+    transfer: true,
+    leases: true,
+  }
   readonly #paxos: PaxosState
 
   constructor(init: EngineInit, sizes?: QuorumSizes) {

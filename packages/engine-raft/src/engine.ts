@@ -39,7 +39,7 @@ export class RaftEngine implements Engine {
     this.#raft.role = { type: 'follower', electionIn: electionTicks(this.#raft) }
     const changes = version > 1
     const { leases } = this.#raft
-    this.supports = { reads: true, membership: changes, learners: changes, transfer: changes, leases }
+    this.supports = { snapshots: true, reads: true, membership: changes, learners: changes, transfer: changes, leases }
   }
 
   step(input: Input, now: Monotonic): void {

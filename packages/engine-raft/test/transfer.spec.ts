@@ -280,6 +280,7 @@ describe('servers of the release before', () => {
     const servers = new Servers(3, { factory: raftVersion1, leases: true })
     const leader = servers.elect(1)
     expect(leader.engine.supports).toEqual({
+      snapshots: true,
       reads: true,
       membership: false,
       learners: false,

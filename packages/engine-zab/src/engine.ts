@@ -33,7 +33,14 @@ import { showZxid } from './zxid.ts'
 
 /** One Zab node. See the package's documentation. */
 export class ZabEngine implements Engine {
-  readonly supports: Supports = { reads: true, membership: true, learners: true, transfer: true, leases: true }
+  readonly supports: Supports = {
+    snapshots: true,
+    reads: true,
+    membership: true,
+    learners: true,
+    transfer: true,
+    leases: true,
+  }
   readonly #zab: ZabState
 
   constructor(init: EngineInit, mostCounter: number) {

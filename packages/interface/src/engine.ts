@@ -65,8 +65,12 @@ export interface EngineLimits {
   readonly tailBytes: number
 }
 
-/** What an engine offers. It gates the compliance suite and what the replica lets callers ask for. */
+/**
+ * What an engine offers. It gates the compliance suite and what the replica lets callers ask for. Without `snapshots` nothing is captured, every
+ * `snapshotOffered` is declined, and the log grows for ever.
+ */
 export interface Supports {
+  readonly snapshots: boolean
   readonly reads: boolean
   readonly membership: boolean
   readonly learners: boolean
@@ -142,9 +146,9 @@ export interface Effects {
   /** Contiguous, in one total order: each position once, from the one after the recovered or restored snapshot. */
   readonly decide: readonly Decided[]
   readonly settle: readonly Settle[]
-  /** Told at every change of epoch or leader. Without `id`: no leader is known. */
+  /** Told at every change of epoch or leader since `status()` of the new engine. Without `id`: no leader is known. */
   readonly leader?: LeaderInfo
-  /** Everyone to hold a link to from now on, uncommitted configurations included, self excluded. Absent: as before. */
+  /** Everyone to hold a link to from now on, uncommitted configurations included, self excluded. Absent: as before; the first drain always has it. */
   readonly peers?: readonly Peer[]
   /** The engine needs a newer snapshot than it has (a peer lags behind the tail): answer with `captured` as soon as possible. */
   readonly capture?: true

@@ -349,7 +349,7 @@ export class Driver implements TransportHandler {
       this.#init.applied()
     }
     if (!this.#applier.restoring) this.#serveReads()
-    this.snapshots.maybeCapture(this.#now)
+    if (this.#engine.supports.snapshots) this.snapshots.maybeCapture(this.#now)
   }
 
   #serveReads(): void {

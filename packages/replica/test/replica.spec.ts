@@ -208,6 +208,15 @@ describe('snapshots', () => {
     await second.replica.close()
   })
 
+  test('nothing is captured for an engine that would not name it', async () => {
+    const world = await startWorld({ limits: { snapshotBytes: 1 } })
+    world.engine.supports.snapshots = false
+    submitTo(world, openBlock(7n))
+    await world.clock.pass(50)
+    expect(world.replica.status().counters.snapshotsCaptured).toBe(0)
+    await world.replica.close()
+  })
+
   test('a failed capture is tried again, and stops nothing', async () => {
     const world = await startWorld({ limits: { snapshotBytes: 1 } })
     world.journal.stageFailure = new Error('no room')

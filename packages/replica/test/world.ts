@@ -36,7 +36,7 @@ export const founders: Membership = { members: [{ id: self, name: 'a', addresses
 
 /** A cluster of one that decides what is on its disk. Everything that it was given can be looked at, and effects can be slipped in. */
 export class FakeEngine implements Engine {
-  supports = { reads: true, membership: false, learners: false, transfer: false, leases: false }
+  supports = { snapshots: true, reads: true, membership: false, learners: false, transfer: false, leases: false }
   readonly inputs: Input[] = []
   readonly init: EngineInit
   /** The latest in its log, as `status` tells it. */

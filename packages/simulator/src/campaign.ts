@@ -70,6 +70,7 @@ const lacks = (
 
 /** A run in which only nodes of an older version came up offers less than the others: what any run offers is within reach. */
 const either = (a: Supports, b: Supports): Supports => ({
+  snapshots: a.snapshots || b.snapshots,
   reads: a.reads || b.reads,
   membership: a.membership || b.membership,
   learners: a.learners || b.learners,
@@ -169,8 +170,15 @@ export class Campaign {
         `only ${completed} of ${invoked} operations were completed: a world that is almost idle proves little`,
       )
     if (unjudged > 0) reasons.push(`${unjudged} of ${runs} histories have no verdict`)
-    if (runs >= leastRunsForMarks && missing.length > 0) reasons.push(`never reached: ${missing.join('; ')}`)
+    if (runs >= leastRunsForMarks && missing.length > 0)
+      reasons.push(`never reached: ${missing.join('; ')}${this.#hint}`)
     return reasons
+  }
+
+  get #hint(): string {
+    return this.#parts.insight === undefined
+      ? ' (what this engine cannot reach it says in `exempt` of the `insight` that it exports)'
+      : ''
   }
 
   #digest(): string {
@@ -200,9 +208,21 @@ export const campaign = async ({
 
 const counted = (count: number): string => count.toString().replace(/\B(?=(\d{3})+$)/g, ',')
 
+/** Short of the runs by which marks count, no more than how many there are. */
+const marksReport = ({ runs, marks, missing, outOfReach }: CampaignSummary): readonly string[] => {
+  const reached = `${counted(marks.size - missing.length)} of ${counted(marks.size)} marks reached`
+  if (runs < leastRunsForMarks)
+    return [`${reached}, ${counted(outOfReach.size)} out of reach (they count from ${leastRunsForMarks} runs on)`]
+  return [
+    reached,
+    ...missing.map((mark) => `  not reached: ${mark}`),
+    ...[...outOfReach].map(([mark, lacking]) => `  out of reach (${lacking}): ${mark}`),
+  ]
+}
+
 /** The summary for people. Says nothing of real time: whoever measured it adds that. */
 export const reportOf = (summary: CampaignSummary): string => {
-  const { runs, failures, invoked, completed, faults, marks, missing, outOfReach, simulatedMillis } = summary
+  const { runs, failures, invoked, completed, faults, simulatedMillis } = summary
   const faultCount = Object.values(faults).reduce((sum, times) => sum + times, 0)
   const lines = [
     `${counted(runs)} runs, ${(simulatedMillis / 3_600_000).toFixed(2)} simulated hours: ${counted(failures.length)} failed`,
@@ -211,9 +231,7 @@ export const reportOf = (summary: CampaignSummary): string => {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([type, times]) => `${type} ${counted(times)}`)
       .join(', ')}`,
-    `${counted(marks.size - missing.length)} of ${counted(marks.size)} marks reached`,
-    ...missing.map((mark) => `  not reached: ${mark}`),
-    ...[...outOfReach].map(([mark, lacking]) => `  out of reach (${lacking}): ${mark}`),
+    ...marksReport(summary),
     ...(summary.unjudged > 0 ? [`${counted(summary.unjudged)} histories without a verdict`] : []),
     ...failures.map(({ seed, violation }) => `seed ${seed}: ${violation.invariant}: ${violation.what}`),
     `digest ${summary.digest}`,

@@ -30,7 +30,14 @@ export interface WorldInit {
   readonly onBroken?: (violation: Violation, nodes: readonly string[]) => void
 }
 
-const noSupports: Supports = { reads: false, membership: false, learners: false, transfer: false, leases: false }
+const noSupports: Supports = {
+  snapshots: false,
+  reads: false,
+  membership: false,
+  learners: false,
+  transfer: false,
+  leases: false,
+}
 
 /** Clock, network, nodes, who breaks them, and the invariants that look on: what a run that is judged and one that is measured have in common. */
 export class World {

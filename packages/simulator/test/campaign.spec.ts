@@ -26,8 +26,22 @@ const result = (seed: number, supports: Supports, violated = false): RunResult =
   supports,
 })
 
-const newest: Supports = { reads: true, membership: true, learners: true, transfer: true, leases: true }
-const older: Supports = { reads: true, membership: false, learners: false, transfer: false, leases: false }
+const newest: Supports = {
+  snapshots: true,
+  reads: true,
+  membership: true,
+  learners: true,
+  transfer: true,
+  leases: true,
+}
+const older: Supports = {
+  snapshots: true,
+  reads: true,
+  membership: false,
+  learners: false,
+  transfer: false,
+  leases: false,
+}
 const parts = { engine: { name: 'none', contract: 1, create: () => expect.unreachable() } } as const
 
 test('runs that end in another order give the same summary', () => {

@@ -20,7 +20,7 @@ import { describe, expect, test } from 'vitest'
 import { Ledger } from '../src/ledger.ts'
 
 const [a, b] = [nodeId('a'), nodeId('b')]
-const noSupports = { reads: true, membership: false, learners: false, transfer: false, leases: false }
+const noSupports = { snapshots: true, reads: true, membership: false, learners: false, transfer: false, leases: false }
 
 const status = (node: NodeId, term: bigint, decided = 0): Status => ({
   role: 'any',

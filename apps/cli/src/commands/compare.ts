@@ -1,6 +1,6 @@
+import { engineNames } from '@conclave/node/engines'
 import { Flags } from '@oclif/core'
 import { ConclaveCommand } from '../base-command.ts'
-import { engines } from '../engines.ts'
 
 export class Compare extends ConclaveCommand {
   static override summary = 'Measure engines side by side in the same simulated worlds.'
@@ -21,7 +21,7 @@ Clients learn at once who leads, and their messages are never lost, so that figu
   static override flags = {
     engines: Flags.string({
       description: 'engines, separated by commas',
-      default: engines.join(','),
+      default: engineNames.join(','),
       helpValue: 'LIST',
     }),
     nodes: Flags.string({

@@ -23,7 +23,7 @@ export const inCell = (
   },
 })
 
-const decided = (cell: Cell, leader: EngineNode, text: string): void => {
+export const decided = (cell: Cell, leader: EngineNode, text: string): void => {
   const id = cell.propose(leader, text)
   cell.settle()
   assert.equal(cell.outcome(leader, id)?.type, 'decided', `"${text}" is not decided by a leader whom everybody follows`)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Member, MembershipChange, NodeId, Outcome, Supports } from '@conclave/interface'
 import type { SuiteTest } from '../suite.ts'
-import { inCell } from './cases.ts'
+import { decided, inCell, snapshots } from './cases.ts'
 import type { Cell } from './cell.ts'
 import type { EngineNode } from './node.ts'
 import type { EngineSubject } from './subject.ts'
@@ -321,8 +321,25 @@ const leases = (subject: EngineSubject, supports: Supports): readonly SuiteTest[
   ),
 ]
 
+const snapshotting = (subject: EngineSubject, supports: Supports): readonly SuiteTest[] => [
+  ...snapshots(subject).map((test) => offered(supports, 'snapshots', test)),
+  declined(
+    supports,
+    'snapshots',
+    inCell(subject, 'captured, snapshotReceived: named by no engine that offers no snapshots', (cell, leader) => {
+      decided(cell, leader, 'kept for ever')
+      leader.capture(cell.now)
+      leader.receiveSnapshot(cell.now, others(cell, leader)[0]?.id ?? leader.id, new Uint8Array())
+      cell.settle()
+      assert.equal(leader.disk.state.snapshot, undefined)
+      decided(cell, leader, 'goes on')
+    }),
+  ),
+]
+
 /** What `supports` gates. */
 export const offers = (subject: EngineSubject, supports: Supports): readonly SuiteTest[] => [
+  ...snapshotting(subject, supports),
   ...reads(subject, supports),
   ...membership(subject, supports),
   ...transfers(subject, supports),
