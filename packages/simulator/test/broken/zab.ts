@@ -13,6 +13,12 @@ export const brokenZabs: readonly Fixture[] = [
         find: "  role.phase = 'synchronization'\n}",
         replace: "  role.phase = 'synchronization'\n  zab.followEpoch(zab.acceptedEpoch)\n}",
       },
+      // It takes a while until the history follows, as it does if it is long.
+      {
+        file: 'engine-zab/synchronization.ts',
+        find: '  streamFrom(progress, common)\n',
+        replace: "  streamFrom(progress, common)\n  progress.state = 'paused'\n",
+      },
     ],
   },
   {
@@ -74,17 +80,6 @@ export const brokenZabs: readonly Fixture[] = [
         file: 'engine-zab/state.ts',
         find: '    this.stable = new StableMark(this.history.last)\n',
         replace: '    this.stable = new StableMark(this.history.last)\n    this.commitTo(this.history.last)\n',
-      },
-    ],
-  },
-  {
-    name: 'a promise of an epoch told before it is on disk',
-    rule: `acceptedEpoch is on disk before ACK-E leaves (${paper}, algorithm 1)`,
-    edits: [
-      {
-        file: 'engine-zab/roles/following.ts',
-        find: "zab.sendDurable(role.leader, { type: 'ackEpoch',",
-        replace: "zab.sendEarly(role.leader, { type: 'ackEpoch',",
       },
     ],
   },
