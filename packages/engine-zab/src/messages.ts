@@ -58,8 +58,8 @@ export type Message = { readonly epoch: ZabEpoch } & (
   | { readonly type: 'newEpoch' }
   /** The promise, and the history of its sender in short: its currentEpoch, its last position and that one's zxid (ACK-E). Also the answer to TRUNC. */
   | { readonly type: 'ackEpoch'; readonly currentEpoch: ZabEpoch; readonly last: number; readonly zxid: Zxid }
-  /** Forget every transaction above this zxid, and say what is left. */
-  | { readonly type: 'trunc'; readonly zxid: Zxid }
+  /** A history that ends with `last`, as its owner told, forgets every transaction above `zxid`; its owner says what is left. */
+  | { readonly type: 'trunc'; readonly last: Zxid; readonly zxid: Zxid }
   /** What the receiver has up to `position`, which ends with `zxid`, is the leader's history; what is proposed from there on follows. */
   | { readonly type: 'diff'; readonly position: number; readonly zxid: Zxid }
   /** Transactions for the positions from `first` on. Every position up to `committed` is. */
@@ -120,7 +120,7 @@ const writeBody = (writer: ByteWriter, message: Message): ByteWriter => {
     case 'ackEpoch':
       return writeZxid(writer.u53(message.currentEpoch).u53(message.last), message.zxid)
     case 'trunc':
-      return writeZxid(writer, message.zxid)
+      return writeZxid(writeZxid(writer, message.last), message.zxid)
     case 'diff':
       return writeZxid(writer.u53(message.position), message.zxid)
     case 'ack':
@@ -187,7 +187,7 @@ const decodeBody = (type: number, epoch: ZabEpoch, reader: ByteReader): Message 
     case types.ackEpoch:
       return { type: 'ackEpoch', epoch, ...readReport(reader, epoch) }
     case types.trunc:
-      return { type: 'trunc', epoch, zxid: readZxid(reader) }
+      return { type: 'trunc', epoch, last: readZxid(reader), zxid: readZxid(reader) }
     case types.diff:
       return { type: 'diff', epoch, position: reader.u53(), zxid: readZxid(reader) }
     case types.propose:

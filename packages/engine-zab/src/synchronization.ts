@@ -68,7 +68,7 @@ export const synchronize = (
     // The own history has nothing between these two: only what the leader lacks is forgotten.
     progress.state = 'discovery'
     progress.stalledTicks = 0
-    zab.sendEarly(id, { type: 'trunc', epoch, zxid: ours })
+    zab.sendEarly(id, { type: 'trunc', epoch, last: zxid, zxid: ours })
     return
   }
   if (last !== common) {
@@ -105,9 +105,13 @@ const countFollowers = (zab: ZabState, role: LeaderRole): void => {
 
 // ---- the follower's side ----------------------------------------------------------------------------------------------------------------
 
-/** TRUNC. What is committed is in every later leader's history, so a leader never asks to forget any of it. */
-export const truncate = (zab: ZabState, role: FollowingRole, { zxid }: MessageOf<'trunc'>): void => {
+/**
+ * TRUNC. What is committed is in every later leader's history, so a leader never asks to forget any of it. A late double is of a history that is no more:
+ * since then the leader's own transactions may have been accepted here, and acknowledged, in place of what it tells to forget.
+ */
+export const truncate = (zab: ZabState, role: FollowingRole, { last, zxid }: MessageOf<'trunc'>): void => {
   if (role.phase !== 'discovery') return // a double
+  if (!sameZxid(last, zab.history.lastZxid)) return reportAgain(zab, role)
   const keep = zab.history.lastUpTo(zxid)
   assert(keep !== undefined && keep >= zab.committed, `${role.leader} asks to forget what is committed`)
   if (keep < zab.history.last) zab.truncateFrom(keep + 1)
