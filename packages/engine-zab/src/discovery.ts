@@ -86,9 +86,9 @@ export const receiveAckEpoch = (zab: ZabState, from: NodeId, message: MessageOf<
   const progress = role.progress.get(from)
   if (progress === undefined) return
   heard(progress)
-  // Told again since the DIFF was lost, or a double of what is known for long.
+  // Less than it has acknowledged: a late double. Else the DIFF may have been lost, whatever it acknowledged before it came anew.
   const streams = progress.state === 'stream' || progress.state === 'paused'
-  const isDouble = streams && (progress.follows || report.last < progress.acked)
+  const isDouble = streams && report.last < progress.acked
   if (progress.state !== 'snapshot' && !isDouble) synchronize(zab, role, from, progress, report)
 }
 

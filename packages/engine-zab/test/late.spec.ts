@@ -1,6 +1,7 @@
 /** Messages that the network delivers late, or twice, while a follower comes anew to the leader that it had. */
 import { concatChunks, type NodeId, nodeId } from '@conclave/interface'
 import * as torture from '@conclave/torture'
+import { type Flying, propose } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import { zab } from '../src/index.ts'
 import { decodeMessage, encodeMessage, type Message } from '../src/messages.ts'
@@ -49,5 +50,31 @@ describe('a follower that comes anew', () => {
     tell(n2, trunc)
     expect(node.status.last).toBe(2)
     expect(node.status.detail.zxid).toBe('2.1')
+  })
+
+  it('is brought up to date, though its CEPOCH was lost and a NEWEPOCH of its first coming is late', () => {
+    const nodes = new torture.Cluster(subject, 3)
+    let newEpoch: Flying<Message> | undefined
+    nodes.watch = (flying) => {
+      if (flying.message.type === 'newEpoch' && flying.to === n2) newEpoch = flying
+    }
+    nodes.rounds(20)
+    const leader = nodes.at(3) // of equal histories the one with the highest id
+    expect(leader.status.leading).toBe(true)
+    if (newEpoch === undefined) throw new Error('n2 was told no epoch')
+    nodes.isolate(1)
+
+    const isolated = nodes.cut
+    nodes.cut = (flying) => isolated(flying) || flying.message.type === 'cepoch'
+    nodes.at(2).turn({ type: 'peer', id: n3, state: 'down' })
+    nodes.at(2).turn({ type: 'peer', id: n3, state: 'up' })
+    nodes.settle()
+    nodes.deliver(newEpoch)
+    nodes.cut = isolated
+    nodes.rounds(20)
+
+    leader.turn(propose(1))
+    nodes.rounds(20)
+    expect(leader.settled.map(({ outcome }) => outcome.type)).toEqual(['decided'])
   })
 })
