@@ -6,4 +6,4 @@ import { pictures } from './pictures.ts'
 
 const directory = join(import.meta.dirname, '../../../docs/engines')
 mkdirSync(directory, { recursive: true })
-for (const [file, picture] of pictures()) writeFileSync(join(directory, file), drawPicture(picture))
+for (const [file, picture] of await pictures()) writeFileSync(join(directory, file), drawPicture(picture))

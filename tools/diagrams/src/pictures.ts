@@ -1,15 +1,15 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { paxos } from '@conclave/engine-paxos'
 import { raft } from '@conclave/engine-raft'
 import { zab } from '@conclave/engine-zab'
 import type { EngineFactory, NodeId } from '@conclave/interface'
-import { viewstamped } from '../../../examples/engine-viewstamped/src/index.ts'
 import type { Picture } from './layout.ts'
 import { actors, type Message, type Moment, Rehearsal } from './rehearsal.ts'
 
-/** An engine, and what of its runs is shown. */
-interface Subject {
+/** What of an engine's runs is shown. An engine among the examples says it in `diagram.ts`, its default export. */
+export interface Shown {
   readonly name: string
-  readonly factory: EngineFactory
   /** Messages that keep a leader in office and say nothing new. */
   readonly hidden: RegExp
   /** Roles by which a change of the leader is told. */
@@ -18,7 +18,11 @@ interface Subject {
   readonly spare?: RegExp
 }
 
-const subjects: readonly Subject[] = [
+interface Subject extends Shown {
+  readonly factory: EngineFactory
+}
+
+const builtIn: readonly Subject[] = [
   { name: 'raft', factory: raft, hidden: /^heartbeat/, roles: /candidate|leader/i },
   { name: 'paxos', factory: paxos, hidden: /^heartbeat/, roles: /preparing|leader/ },
   {
@@ -28,14 +32,21 @@ const subjects: readonly Subject[] = [
     roles: /LOOKING|LEADING/,
     spare: / round \d+| \(epoch[^)]*\)|,? commit \d+ epoch \d+|,? epoch \d+(?=$|, [A-Z])/g,
   },
-  {
-    name: 'viewstamped',
-    factory: viewstamped,
-    hidden: /^COMMIT/,
-    roles: /view-change|primary/,
-    spare: / lastNormal \d+ op \d+ commit \d+|^SUSPECT view \d+, /g,
-  },
 ]
+
+const examples = fileURLToPath(new URL('../../../examples/', import.meta.url))
+
+/** Engines that are examples of engines from elsewhere. */
+const fromElsewhere = (): Promise<readonly Subject[]> =>
+  Promise.all(
+    readdirSync(examples)
+      .filter((folder) => folder.startsWith('engine-') && existsSync(`${examples}${folder}/diagram.ts`))
+      .map(async (folder) => {
+        const { default: factory }: { default: EngineFactory } = await import(`${examples}${folder}/src/index.ts`)
+        const { default: shown }: { default: Shown } = await import(`${examples}${folder}/diagram.ts`)
+        return { ...shown, factory }
+      }),
+  )
 
 /** What is said again in the same words is no news; what is said at one time goes together. */
 const shown = (moments: readonly Moment[], { hidden, roles, spare }: Subject, dead?: NodeId): readonly Moment[] => {
@@ -97,9 +108,9 @@ const leaderChange = (subject: Subject): Picture => {
 }
 
 /** By file name. */
-export const pictures = (): ReadonlyMap<string, Picture> =>
+export const pictures = async (): Promise<ReadonlyMap<string, Picture>> =>
   new Map(
-    subjects.flatMap((subject) => [
+    [...builtIn, ...(await fromElsewhere())].flatMap((subject) => [
       [`${subject.name}-write.svg`, write(subject)] as const,
       [`${subject.name}-leader.svg`, leaderChange(subject)] as const,
     ]),

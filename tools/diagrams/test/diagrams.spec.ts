@@ -5,7 +5,7 @@ import { drawPicture } from '../src/picture.ts'
 import { pictures } from '../src/pictures.ts'
 
 const docs = join(import.meta.dirname, '../../../docs')
-const made = pictures()
+const made = await pictures()
 
 describe('the pictures of docs/engines.md', () => {
   it.each([...made.keys()])(
