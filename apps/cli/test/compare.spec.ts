@@ -124,12 +124,14 @@ describe('what is asked for', () => {
 
 describe('figures in words', () => {
   test('have about three digits, and a unit', () => {
-    expect([0, 2, 2.346, 12.34, 99.95, 788.4, 6_535.2].map(figure)).toEqual([
+    expect([0, 2, 2.998, 2.346, 4.6, 12.34, 99.96, 788.4, 6_535.2].map(figure)).toEqual([
       '0',
       '2',
+      '3',
       '2.35',
+      '4.60',
       '12.3',
-      '100.0',
+      '100',
       '788',
       '6,535',
     ])
@@ -240,15 +242,15 @@ describe('a plot', () => {
 test('engines go by their own names, unless two have the same', async () => {
   const [raft, paxos] = [await partsOf('raft'), await partsOf('paxos')]
   const contenders = [
-    { asked: './mine', parts: raft },
-    { asked: 'paxos', parts: paxos },
+    { asked: './mine', place: '/mine', parts: raft },
+    { asked: 'paxos', place: 'paxos', parts: paxos },
   ]
   expect(labelsOf(contenders)).toEqual(['raft', 'paxos'])
-  expect(labelsOf([...contenders, { asked: 'raft', parts: raft }])).toEqual(['./mine', 'paxos', 'raft'])
+  expect(labelsOf([...contenders, { asked: 'raft', place: 'raft', parts: raft }])).toEqual(['./mine', 'paxos', 'raft'])
 })
 
 test('a comparison that is stopped has no figures', async () => {
-  const contenders = [{ asked: 'raft', parts: await partsOf('raft') }]
+  const contenders = [{ asked: 'raft', place: 'raft', parts: await partsOf('raft') }]
   let asked = 0
   const shouldStop = (): boolean => ++asked > 2
   const control = { jobs: 1, stream: process.stderr, shouldStop }
@@ -298,13 +300,29 @@ describe('conclave compare', { timeout: 120_000 }, () => {
     )
   })
 
+  test('takes an engine from elsewhere, also in threads; the same engine has the same figures', async () => {
+    const raft = JSON.stringify(new URL('../../../packages/engine-raft/src/index.ts', import.meta.url).href)
+    const create = '(init) => raft.create(init)'
+    writeFileSync(
+      join(directory, 'mine.mjs'),
+      `import { raft } from ${raft}\nexport default { name: 'my-raft', contract: 1, create: ${create} }\n`,
+    )
+    const asked = ['--engines', 'raft,./mine.mjs', '--seeds', '1', '--clients', '2', '--faults', 'none']
+    const { code, stdout } = await run(directory, ['compare', ...asked, '--jobs', '2', '--json'])
+    expect(code).toBe(0)
+    const { engines, sizes, command } = JSON.parse(stdout)
+    expect(engines).toEqual(['raft', 'my-raft'])
+    expect(sizes[0].figures['my-raft']).toEqual(sizes[0].figures.raft)
+    expect(command).toContain('--engines raft,./mine.mjs ')
+  })
+
   test('usage errors say what to do', async () => {
     const [engine, clients] = await Promise.all([
       run(directory, ['compare', '--engines', 'raft,vsr']),
       run(directory, ['compare', '--clients', '0']),
     ])
     expect([engine.code, clients.code]).toEqual([2, 2])
-    expect(engine.stderr).toContain('no engine "vsr"')
+    expect(engine.stderr).toContain('there is no engine "vsr"')
     expect(clients.stderr).toContain('clients')
   })
 

@@ -12,7 +12,7 @@ import {
 } from '@conclave/simulator'
 import { describe, expect, test } from 'vitest'
 import { spreadOf } from '../src/measure/figures.ts'
-import { paxosParts, raftParts } from './parts.ts'
+import { paxosParts, raftParts, zabParts } from './parts.ts'
 
 const request: ComparisonRequest = {
   nodes: [3],
@@ -28,6 +28,7 @@ const setting = { ...request, nodes: 3 }
 const engines = [
   ['raft', raftParts],
   ['paxos', paxosParts],
+  ['zab', zabParts],
 ] as const
 
 const load = async (scenario: 'idle' | 'alone' | 'loaded', parts: Parts, nodes = 3) => {
@@ -129,6 +130,18 @@ describe('messages of Raft', () => {
     }))
     const [once, twice] = [await load('alone', raftParts), await load('alone', chatty)]
     expect(twice.messages / twice.entries).toBeGreaterThan(1.8 * (once.messages / once.entries))
+  })
+})
+
+describe('messages of Zab', () => {
+  // "A simple totally ordered broadcast protocol", section 4: propose, acknowledge, commit.
+  test('one client: three messages per follower and entry, and the last tells everybody', async () => {
+    const { messages, entries, millis } = await load('alone', zabParts)
+    const [replication, pings] = [entries * 3 * 2, (millis / 50) * 2 * 2]
+    expect(messages).toBeGreaterThan(replication - 6)
+    expect(messages).toBeLessThan(replication + pings + 6)
+    const { everywhereMillis } = await delaysOf(zabParts)
+    expect(new Set(everywhereMillis)).toEqual(new Set([3 * setting.latencyMillis]))
   })
 })
 

@@ -1,6 +1,7 @@
 import { engineNames } from '@conclave/node/engines'
 import { Flags } from '@oclif/core'
 import { ConclaveCommand } from '../base-command.ts'
+import { engineSearch } from '../engines.ts'
 
 export class Compare extends ConclaveCommand {
   static override summary = 'Measure engines side by side in the same simulated worlds.'
@@ -20,7 +21,7 @@ Clients learn at once who leads, and their messages are never lost, so that figu
   ]
   static override flags = {
     engines: Flags.string({
-      description: 'engines, separated by commas',
+      description: 'engines, separated by commas: built-in names, paths of engines (./my-engine), names of packages',
       default: engineNames.join(','),
       helpValue: 'LIST',
     }),
@@ -72,9 +73,12 @@ Clients learn at once who leads, and their messages are never lost, so that figu
 
   async run(): Promise<unknown> {
     const { flags } = await this.parse(Compare)
+    const { importEngine } = await import('@conclave/node/engines')
     const { compare } = await import('../compare/session.ts')
     const say = (text: string): void => this.log('%s', text)
-    const { exit, json } = await compare({ flags, version: this.config.version, say })
+    const placeOf = async (engine: string): Promise<string> =>
+      (await importEngine(engine, engineSearch(this.config))).place
+    const { exit, json } = await compare({ flags, version: this.config.version, say, placeOf })
     process.exitCode = exit
     return json
   }

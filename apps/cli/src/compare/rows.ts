@@ -66,7 +66,7 @@ const loadRows = (which: 'alone' | 'loaded'): readonly Row[] => [
     label: 'messages per command',
     unit: 'count',
     about:
-      'Messages from node to node, heartbeats included, divided by the commands decided. Raft with n nodes: n − 1 appends and as many replies per entry.',
+      'Messages from node to node, heartbeats included, divided by the commands decided. With n nodes Raft and Multi-Paxos need n − 1 messages and as many replies per entry; Zab n − 1 commits besides.',
     of: (figures) => figures[which]?.messagesPerCommand,
   },
   {
@@ -163,7 +163,8 @@ const thousands = (digits: string): string => digits.replace(/\B(?=(\d{3})+$)/g,
 /** Three digits, about: 4.61, 12.3, 788, 6,530. */
 export const figure = (value: number): string => {
   if (value >= 100) return thousands(String(Math.round(value)))
-  return Number.isInteger(value) ? String(value) : value.toFixed(value < 10 ? 2 : 1)
+  const text = value.toFixed(value < 10 ? 2 : 1)
+  return Number.isInteger(Number(text)) ? String(Number(text)) : text
 }
 
 const suffixes: Readonly<Record<Unit, string>> = { delays: '', ms: ' ms', bytes: ' B', count: '', 'per second': '/s' }

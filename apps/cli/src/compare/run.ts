@@ -23,6 +23,8 @@ export interface EngineTrial {
 export interface Contender {
   /** A name or a path. */
   readonly asked: string
+  /** As threads load it. */
+  readonly place: string
   readonly parts: Parts
 }
 
@@ -66,7 +68,7 @@ export const runComparison = async (
   const trials = trialsOf(request)
   // Trial by trial, so that a slow engine does not come last alone.
   const tasks = trials.flatMap((spec, at) =>
-    contenders.map(({ asked }, contender): Task => ({ engine: asked, spec, contender, at })),
+    contenders.map(({ place }, contender): Task => ({ engine: place, spec, contender, at })),
   )
   const samples: Sample[][] = contenders.map(() => [])
   let [begun, done] = [0, 0]

@@ -24,15 +24,28 @@ export interface CompareInit {
   /** Of the command line, for the page. */
   readonly version: string
   readonly say: (text: string) => void
+  /** What threads load an engine by. Default: as it was asked for. */
+  readonly placeOf?: (engine: string) => Promise<string>
   /** Of other parts than the engine's own: with one job, since threads load by name. */
   readonly load?: (engine: string) => Promise<Parts>
 }
 
 /** @throws CommandFailed (2) if a flag is not what it should be, or there is no such engine. */
-export const compare = async ({ flags, version, say, load = partsOf }: CompareInit): Promise<Ended> => {
+export const compare = async ({
+  flags,
+  version,
+  say,
+  placeOf = async (engine) => engine,
+  load = partsOf,
+}: CompareInit): Promise<Ended> => {
   const request = requestFrom(flags)
   const asked = parseEngines(flags.engines)
-  const contenders = await Promise.all(asked.map(async (engine) => ({ asked: engine, parts: await load(engine) })))
+  const contenders = await Promise.all(
+    asked.map(async (engine) => {
+      const place = await placeOf(engine)
+      return { asked: engine, place, parts: await load(place) }
+    }),
+  )
   if (flags.html !== undefined) tryPage(flags.html)
   let interrupted = false
   const interrupt = (): void => {
