@@ -75,9 +75,11 @@ export const sent = (progress: Progress, slot: number, bytes: number): void => {
 const answered = (progress: Progress, slot: number): void => {
   const flying = progress.inflight.get(slot)
   if (flying === undefined) return
+  const [oldest] = progress.inflight.keys()
   progress.inflight.delete(slot)
   progress.inflightBytes -= flying.bytes
-  progress.stalledTicks = 0
+  // Answers to later slots say nothing of one that is lost: under steady traffic it would never be asked for.
+  if (slot === oldest) progress.stalledTicks = 0
 }
 
 /** The peer has this slot. */

@@ -51,6 +51,19 @@ describe('what is lost', () => {
     expect(again).toEqual([4])
   })
 
+  it('is sent again also while what follows is answered: a hole that stays would hold up everybody', () => {
+    const nodes = new Nodes(3)
+    const leader = nodes.elect(1)
+    nodes.rounds(3)
+    nodes.cut = (m) => slotsOf(m).some(({ slot }) => slot === 4)
+    for (let i = 1; i <= 40; i++) {
+      leader.turn(propose(i))
+      nodes.rounds(1)
+      if (i === 5) nodes.heal()
+    }
+    expect(leader.status.decided).toBe(41)
+  })
+
   it('a report of lost frames is answered by one probe; the next ones wait for their time, however many reports follow', () => {
     const nodes = new Nodes(3)
     const leader = nodes.elect(1)
