@@ -236,6 +236,8 @@ async function engineOutside(name: string, packed: readonly Packed[]): Promise<s
   await run('npm', ['install', '--prefer-offline', '--no-fund', '--no-audit', '--loglevel=error'], place)
   await run('npm', ['run', 'build'], place)
   await run('npm', ['test'], place, { COMPLIANCE_SEEDS: '1' })
+  // The command has never heard of it, and runs whole clusters on it.
+  await run(join(project, 'node_modules/.bin/conclave'), ['simulate', '--engine', place, '--runs', '20'], project)
   return []
 }
 
