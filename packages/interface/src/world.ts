@@ -3,7 +3,7 @@ import type { Monotonic } from './brands.ts'
 /** Stops a timer. Harmless after it fired and when called twice. */
 export type Cancel = () => void
 
-/** Time and turns, as the replica and the plug-ins of floor 2 see them. The simulator replaces it by virtual time. */
+/** Time and turns, as the replica and the plug-ins see them. The simulator replaces it by virtual time. */
 export interface Clock {
   now(): Monotonic
   /** Calls `run` once, not before `ms` milliseconds have passed. In production it does not keep the process alive by itself. */
