@@ -100,10 +100,27 @@ export class Cluster<Message> {
       for (const other of this.all.values()) if (![node.id, `n${hung}`].includes(other.id) && i < 40) other.tick()
       node.tick()
       this.flying = this.flying.filter(({ from, message }) => from === node.id || !this.#subject.campaigns(message))
+      this.hint(n)
       this.settle()
     }
     if (!node.status.leading) throw new Error(`n${n} was not elected`)
     return node
+  }
+
+  /** Whether a hint puts a node forward: its own time-out may make somebody else lead. */
+  get isHinted(): boolean {
+    return this.#subject.hint !== undefined
+  }
+
+  /** Puts `n` forward: whoever can hear it takes it for the leader. */
+  hint(n: number): void {
+    const { id: from } = this.at(n)
+    const bytes = this.#subject.hint?.(from)
+    if (bytes === undefined) return
+    for (const { id: to } of this.all.values()) {
+      const flying = { from, to, bytes, message: this.#subject.decode(bytes) }
+      if (to !== from && !this.cut(flying)) this.deliver(flying)
+    }
   }
 
   /** Carries the last snapshot that `from` has asked for: offer, answer, body, end. */

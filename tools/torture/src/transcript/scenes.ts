@@ -4,11 +4,20 @@ import { limits, type Node, timing } from '../node.ts'
 import type { Scene, Stage } from './transcript.ts'
 
 /** The time-out of `n` ends first; that of the others is over so far that they may follow it. */
-export const timeOut = ({ cluster }: Stage, n: number, ...hung: number[]): void => {
+export const timeOut = ({ cluster, untold }: Stage, n: number, ...hung: number[]): void => {
   const candidate = cluster.at(n)
-  for (const node of cluster.all.values())
-    if (node !== candidate && !hung.some((other) => cluster.at(other) === node)) node.tick(timing.electionTicks)
-  stand(candidate, cluster)
+  const end = () => {
+    for (const node of cluster.all.values())
+      if (node !== candidate && !hung.some((other) => cluster.at(other) === node)) node.tick(timing.electionTicks)
+    stand(candidate, cluster)
+  }
+  if (!cluster.isHinted) end()
+  else
+    untold(() => {
+      end()
+      cluster.flying = []
+      cluster.hint(n)
+    })
   cluster.settle()
 }
 
@@ -58,6 +67,7 @@ const leaderChange: Scene = {
     cluster.heal()
     cluster.at(1).turn(propose(3, 'c'))
     cluster.settle()
+    cluster.rounds(2 * timing.heartbeatTicks)
   },
 }
 
@@ -78,6 +88,7 @@ const laggard: Scene = {
     cluster.heal()
     cluster.at(1).turn({ type: 'peer', id: cluster.at(3).id, state: 'up' })
     cluster.settle()
+    cluster.rounds(2 * timing.heartbeatTicks)
   },
 }
 

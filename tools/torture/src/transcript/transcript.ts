@@ -88,9 +88,10 @@ export const transcript = (subject: Subject, words: Words, scene: Scene, source:
     cluster,
     say: (text) => told.say(text),
     untold: (play) => {
+      const before = told.quiet
       told.quiet = true
       play()
-      told.quiet = false
+      told.quiet = before
     },
   })
   return `${scene.title}\n${source}\n${told.lines.join('\n')}\n`
