@@ -210,7 +210,8 @@ const dispatch = (zab: ZabState, from: NodeId, message: Message): void => {
       return receivePing(zab, from, message)
     case 'cepoch':
       if (role.type === 'LOOKING') askedToLead(zab, role, from)
-      else receiveCepoch(zab, from, message)
+      // What made this node lead is also the first that it learns as the leader.
+      if (zab.role.type !== 'LOOKING') receiveCepoch(zab, from, message)
       return
     case 'ackEpoch':
       return receiveAckEpoch(zab, from, message)
