@@ -77,7 +77,7 @@ const sendCommit = (zab: ZabState, { epoch }: LeaderRole, id: NodeId, progress: 
 
 /** Something that was sent may be lost: nothing more is sent until the peer says where it stands. */
 export const pause = (progress: Progress): void => {
-  if (progress.state === 'stream') progress.state = 'paused'
+  progress.state = 'paused'
   forgetInflight(progress)
 }
 
