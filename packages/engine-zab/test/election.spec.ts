@@ -88,6 +88,8 @@ describe('who is found', () => {
     const { node } = lone()
     node.turn({ type: 'peer', id: n3, state: 'up' })
     give(node, 'n2', says(voteFor(1)))
+    node.turn({ type: 'peer', id: n3, state: 'lost' }) // frames only
+    expect(node.status.role).toBe('LOOKING')
     node.turn({ type: 'peer', id: n3, state: 'down' })
     expect(node.status.role).toBe('LEADING')
   })
@@ -151,6 +153,20 @@ describe('who is found', () => {
     node.turn({ type: 'disk', state: 'ok' })
     node.tick(2 * timing.electionTicks)
     expect(told(said, 'notification').at(-1)).toMatchObject({ vote: { leader: 'n1' } })
+  })
+
+  it('so does one whose disk becomes full while it looks', () => {
+    const { node, said } = lone()
+    node.turn({ type: 'disk', state: 'full' })
+    node.tick()
+    expect(told(said, 'notification').at(-1)).toMatchObject({ round: 1, vote: undefined })
+  })
+
+  it('asked by a CEPOCH, a quorum of one mind waits no longer for somebody that was not heard', () => {
+    const { node } = lone()
+    node.turn({ type: 'peer', id: n3, state: 'up' })
+    give(node, 'n2', { type: 'cepoch', epoch: e(0), acceptedFrom: undefined })
+    expect(node.status).toMatchObject({ role: 'LEADING', epoch: 1n })
   })
 
   it('one that nobody answers asks less and less often', () => {

@@ -1,6 +1,6 @@
 /** What a leader sends to a follower that is slow, gone, hung or far behind: enough to bring it back, and little more; and what stays in memory for it. */
-import { type Input, nodeId, type Position } from '@conclave/interface'
-import { add, batches, captured, limits, propose, snapshotId, timing } from '@conclave/torture'
+import { type Input, nodeId } from '@conclave/interface'
+import { add, batches, captured, limits, peer, propose, snapshotId, timing } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import { encodeSnapshotHeader } from '../src/messages.ts'
 import { e, following, give, leading, type Node, Nodes, outcomesOf, promised, proposal, told, zxidOf } from './nodes.ts'
@@ -203,12 +203,30 @@ describe('SNAP', () => {
     nodes.rounds(timing.electionTicks)
     expect(sentSnapshots(leader)).toHaveLength(1)
     leader.turn(ended('s7', false), { ...ended('s31', true), to: nodeId('n9') } as Input) // of an earlier reign, of nobody
+    nodes.at(2).turn(ended('s31', true)) // it leads no more
     expect(leader.status.detail['peer n3']).toMatch(/^snapshot/)
     leader.turn(ended('s31', false))
     nodes.rounds(10)
     expect(sentSnapshots(leader)).toHaveLength(1)
     nodes.rounds(timing.electionTicks)
     expect(sentSnapshots(leader)).toHaveLength(2)
+  })
+
+  it('its acknowledgement may come before the end of the transfer: it goes on at once', () => {
+    const nodes = lagging()
+    const leader = nodes.at(1)
+    leader.turn(captured(31))
+    nodes.rounds(timing.electionTicks)
+    give(leader, 'n3', { type: 'cepoch', epoch: e(1), acceptedFrom: nodeId('n1') })
+    expect(leader.status.detail['peer n3']).toMatch(/^snapshot/) // which tells of its own end
+    give(leader, 'n3', ack(2))
+    expect(leader.status.detail['peer n3']).toMatch(/^snapshot/) // of before
+    const header = sentSnapshots(leader)[0]?.header ?? new Uint8Array()
+    nodes.at(3).turn({ type: 'snapshotReceived', from: nodeId('n1'), id: snapshotId('r'), header })
+    nodes.settle()
+    expect(leader.status.detail['peer n3']).toMatch(/^stream/)
+    load(nodes, 1)
+    expect(nodes.at(3).status.last).toBe(32)
   })
 
   it('one that has the body and has not installed it yet is not sent another', () => {
@@ -273,14 +291,18 @@ describe('SNAP', () => {
     expect(ops.slice(-2)).toEqual(['snapshot', 'compactTo'])
   })
 
-  it('a node that was told of the members by somebody else names none before its history says who they are', () => {
-    const nodes = new Nodes(3)
-    nodes.elect(1).turn(propose(1))
-    nodes.settle()
-    const stranger = nodes.join(4)
-    give(stranger, 'n1', { type: 'newEpoch', epoch: e(1) })
-    stranger.turn({ type: 'captured', snapshot: { id: snapshotId('s'), position: 1 as Position } })
-    expect(stranger.status.snapshot).toBe(0)
+  it('a node that joins names none before its history says who the members are: nobody must get a guess for it', () => {
+    const { node } = following(1, { founders: { members: [peer(2), peer(3)] } })
+    give(node, 'n2', proposal(1, 1, [zxidOf(1, 1)], { committed: 1 }))
+    node.turn(captured(1))
+    expect(node.status).toMatchObject({ decided: 1, snapshot: 0 })
+  })
+
+  it('a double of what is in memory no more is acknowledged all the same', () => {
+    const { node, said } = following(1, { limits: { ...limits, tailBytes: 0 } })
+    for (let i = 0; i < 2; i++) give(node, 'n2', proposal(1, 1, [zxidOf(1, 1)], { committed: 1 }))
+    expect(node.status.detail.tailFrom).toBe(2)
+    expect(told(said, 'ack').map(({ position }) => position)).toEqual([1, 1])
   })
 })
 

@@ -1,9 +1,11 @@
 /** Members come and go (Shraer, Reed, Malkhi, Junqueira, USENIX ATC 2012), observers receive, and the reign is given away. */
+import { encodeMembers } from '@conclave/engine-parts'
 import { nodeId } from '@conclave/interface'
 import { add, batches, limits, members, peer, propose, reconfigure, remove, timing, transfer } from '@conclave/torture'
 import { describe, expect, it } from 'vitest'
 import { zabWith } from '../src/index.ts'
-import { e, following, give, leading, lone, Nodes, outcomesOf, promised, told } from './nodes.ts'
+import { noZxid } from '../src/zxid.ts'
+import { e, elected, following, give, leading, lone, Nodes, outcomesOf, promised, told } from './nodes.ts'
 
 const n2 = nodeId('n2')
 const changed = (position: number) => [{ type: 'decided', position }]
@@ -94,6 +96,39 @@ describe('reconfiguration', () => {
     nodes.rounds(3 * timing.electionTicks)
     expect(outcomesOf(leader, 1)).toEqual([{ type: 'unknown' }])
     for (const n of [1, 2]) expect(members(nodes.at(n))).toBe('n1 n2')
+  })
+
+  it('a configuration counts from when it is in the history, also after a restart, and no more when it is forgotten', () => {
+    const nodes = new Nodes(3)
+    nodes.elect(1)
+    nodes.isolate(1)
+    nodes.at(1).turn(remove(1, 3))
+    nodes.settle()
+    const again = nodes.restart(1)
+    expect(members(again)).toBe('n1 n2 (n3) | n1 n2 n3')
+    nodes.rounds(3 * timing.electionTicks)
+    nodes.heal()
+    nodes.rounds(3 * timing.electionTicks)
+    expect(members(again)).toBe('n1 n2 n3')
+  })
+
+  it('an observer whose joint configuration would fit no message stays one', () => {
+    const promoting = { ...peer(2, 'learner'), promote: true } as const
+    const bytes = encodeMembers({ members: [peer(1), promoting] }).length
+    for (const [more, shape] of [
+      [50, 'n1 (n2*)'],
+      [200, 'n1 n2'],
+    ] as const) {
+      const nodes = new Nodes(1, { limits: { ...limits, messageBytes: bytes + more } })
+      nodes.founders = { members: [peer(1), peer(2, 'learner')] }
+      const leader = nodes.restart(1)
+      nodes.join(2)
+      nodes.elect(1)
+      nodes.rounds(timing.electionTicks)
+      leader.turn(reconfigure(1, { type: 'promote', id: n2 }))
+      nodes.rounds(2 * timing.electionTicks)
+      expect(members(leader)).toBe(shape)
+    }
   })
 
   it('one change at a time, and none before the own epoch is committed, of a full disk, or that leaves nobody', () => {
@@ -269,7 +304,18 @@ describe('the reign is given away', () => {
     }
   })
 
-  it('a full disk that nobody could replace is tried again with every tick', () => {
+  it('a leader with a full disk to whom nobody could succeed tries again with every tick', () => {
+    const { node, said } = elected()
+    give(node, 'n2', { type: 'ackEpoch', epoch: e(1), currentEpoch: e(0), last: 0, zxid: noZxid })
+    give(node, 'n2', { type: 'ackLeader', epoch: e(1) })
+    node.turn({ type: 'disk', state: 'full' }) // n2 has acknowledged nothing
+    give(node, 'n2', { type: 'ack', epoch: e(1), position: 1, resume: false })
+    expect(told(said, 'handOver')).toEqual([])
+    node.tick()
+    expect(told(said, 'handOver')).toHaveLength(1)
+  })
+
+  it('it hands over as soon as everything is committed', () => {
     const { node, said } = leading()
     node.turn(propose(1), { type: 'disk', state: 'full' })
     expect(told(said, 'handOver')).toEqual([])

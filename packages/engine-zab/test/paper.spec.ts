@@ -213,6 +213,19 @@ describe('phase 2: synchronization', () => {
     expect(node.status).toMatchObject({ leading: true, detail: { phase: 'broadcast' } })
   })
 
+  it('A2: but a quorum of others is one without it', () => {
+    const { node } = lone({ count: 5 })
+    for (const id of ['n2', 'n3', 'n2']) give(node, id, cepoch(0))
+    give(node, 'n2', report(1, 0, 0))
+    node.holdSyncs = true
+    give(node, 'n4', cepoch(0))
+    for (const id of ['n3', 'n4']) give(node, id, report(1, 0, 0))
+    for (const id of ['n2', 'n3', 'n4']) give(node, id, { type: 'ackLeader', epoch: e(1) })
+    expect(node.status.leading).toBe(true)
+    node.sync()
+    expect(node.status.leading).toBe(true)
+  })
+
   it('A2: nothing is proposed, and nobody is told of a leader, before a quorum has acknowledged it', () => {
     const { node, said } = elected()
     give(node, 'n2', report(1, 0, 0))
@@ -438,6 +451,15 @@ describe('phase 3: broadcast', () => {
     const { node } = leading()
     give(node, 'n3', cepoch(1, n3))
     expect(node.status.detail.phase).toBe('discovery')
+  })
+
+  it('one that has no quorum yet begins anew without telling anybody', () => {
+    const { node, said } = elected()
+    give(node, 'n2', report(1, 0, 0))
+    give(node, 'n3', cepoch(6))
+    expect(told(said, 'takeOver')).toEqual([])
+    give(node, 'n2', cepoch(1, node.id))
+    expect(node.status.epoch).toBe(7n)
   })
 
   it('7. a leader that hears no quorum looks for another', () => {
