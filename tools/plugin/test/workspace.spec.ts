@@ -35,7 +35,8 @@ const missing: Readonly<Record<KindName, { readonly named: readonly string[]; re
       'what was acknowledged survives the loss of power of all nodes at once',
       'when everything is healed a leader is elected, what was proposed settles, and all nodes decide the same',
     ],
-    because: /a leader: not within|elect neither of them|no leader after|only 0 positions were acknowledged|0 elections/,
+    because:
+      /a leader: not within|elect neither of them|no leader after|only 0 positions were acknowledged|0 elections/,
   },
   journal: {
     named: ['put: sets a slot, its chunks together', 'stage: an empty body is a body'],
