@@ -34,6 +34,10 @@ describe('torture', { timeout: patience }, () => {
     })
   }
 
+  it('3 servers to which messages of long ago return', () => {
+    many({ nodes: 3, oldPackets: true, leases: true }, seeds / 2)
+  })
+
   it('the same seed gives the same run', () => {
     for (let seed = 1; seed <= 10; seed++) {
       const [one, other] = [storm(subject, { seed, nodes: 3 }), storm(subject, { seed, nodes: 3 })]

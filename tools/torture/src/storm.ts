@@ -22,6 +22,8 @@ export interface StormInit {
   readonly changing?: boolean
   /** Lease reads are on. */
   readonly leases?: boolean
+  /** When a link was made or broke, what was sent over it long ago may arrive once more. */
+  readonly oldPackets?: boolean
   /** The makes of n1, n2 and so on, over and over; absent: all are the subject's. */
   readonly factories?: readonly EngineFactory[]
 }
@@ -59,7 +61,7 @@ export class Storm {
     this.#founders = foundersOf(nodes)
     this.invariants = new Invariants(subject, this.#founders)
     this.hosts = this.#founders.members.map(({ id }) => this.#host(id))
-    this.#traffic = new Traffic(this.hosts, this.#dice)
+    this.#traffic = new Traffic(this.hosts, this.#dice, init.oldPackets)
     this.#strangers = init.changing ? [1, 2, 3, 4, 5].map((n) => nodeId(`n${nodes + n}`)) : []
   }
 

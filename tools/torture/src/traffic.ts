@@ -1,6 +1,7 @@
 import type { NodeId, SnapshotId } from '@conclave/interface'
 import type { Dice } from './dice.ts'
 import type { Host, Packet, Transfer } from './host.ts'
+import { OldPackets } from './old-packets.ts'
 
 const mostPackets = 200
 
@@ -12,11 +13,14 @@ export class Traffic {
   readonly #side = new Map<NodeId, number>()
   readonly #hosts: readonly Host[]
   readonly #dice: Dice
+  readonly #old: OldPackets | undefined
   #received = 0
 
-  constructor(hosts: readonly Host[], dice: Dice) {
+  /** @param old whether packets of long ago return. */
+  constructor(hosts: readonly Host[], dice: Dice, old = false) {
     this.#hosts = hosts
     this.#dice = dice
+    if (old) this.#old = new OldPackets(dice)
   }
 
   #host(id: NodeId): Host | undefined {
@@ -36,7 +40,10 @@ export class Traffic {
 
   /** Takes over what a host has said and asked for. */
   collect(host: Host): void {
-    this.packets.push(...host.out.splice(0))
+    for (const packet of host.out.splice(0)) {
+      this.packets.push(packet)
+      this.#old?.keep(packet)
+    }
     while (this.packets.length > mostPackets) this.packets.splice(this.#dice.below(this.packets.length), 1)
     this.transfers.push(...host.asked.splice(0))
     for (const { from, accept } of host.answers.splice(0)) {
@@ -74,6 +81,16 @@ export class Traffic {
     if (host?.up !== true) return
     host.turn({ type: 'peer', id: about, state })
     this.collect(host)
+    this.#return(about, at)
+  }
+
+  /** A link was made or broke: now and then what was sent over it long ago arrives next, a second time. */
+  #return(from: NodeId, to: NodeId): void {
+    if (this.#old === undefined) return
+    for (let more = this.#dice.below(4); more > 0; more--) {
+      const packet = this.#old.any(from, to)
+      if (packet !== undefined) this.packets.splice(this.#dice.below(12), 0, packet)
+    }
   }
 
   /** Everybody but `about` is told. */
