@@ -201,7 +201,12 @@ const receive = (zab: ZabState, from: NodeId, bytes: Uint8Array): void => {
   dispatch(zab, from, message)
 }
 
+/** Whatever a node says carries the epoch that it has promised, or leads, which never falls: so it said this before it made the one that was promised to it. */
+const isOutdated = ({ acceptedEpoch, acceptedFrom }: ZabState, from: NodeId, { epoch }: Message): boolean =>
+  acceptedFrom === from && epoch < acceptedEpoch
+
 const dispatch = (zab: ZabState, from: NodeId, message: Message): void => {
+  if (isOutdated(zab, from, message)) return
   const { role } = zab
   switch (message.type) {
     case 'notification':

@@ -2,7 +2,7 @@ import type { NodeId } from '@conclave/interface'
 import { acceptCommit } from './broadcast.ts'
 import type { MessageOf } from './messages.ts'
 import { ask, follow, reportAgain, resume } from './roles/following.ts'
-import { becomeLooking, notify } from './roles/looking.ts'
+import { notify } from './roles/looking.ts'
 import type { FollowingRole } from './roles/role.ts'
 import type { ZabState } from './state.ts'
 
@@ -23,7 +23,7 @@ const answerPing = (zab: ZabState, from: NodeId, ping: MessageOf<'ping'>): void 
   if (role.type !== 'FOLLOWING') return
   role.silentTicks = 0
   const isMine = ping.epoch === zab.acceptedEpoch && zab.acceptedFrom === from
-  if (!isMine) return ping.epoch < zab.acceptedEpoch && zab.leader === from ? becomeLooking(zab) : ask(zab, role)
+  if (!isMine) return ask(zab, role)
   if (ping.established) acceptCommit(zab, role, ping.committed)
   if (role.phase === 'discovery')
     reportAgain(zab, role) // ACK-E, TRUNC or DIFF was lost

@@ -82,8 +82,8 @@ export const judgeOffer = (zab: ZabState, from: NodeId, bytes: Uint8Array): void
 }
 
 /**
- * A body is staged. The state that it holds is committed in the leader's history. If this history has its last transaction, it has all before it, and what
- * follows; else it gives way: what it has beyond may be an earlier leader's.
+ * A body is staged. The state that it holds is committed in the leader's history. If this history has its last transaction, it has all before it; else it gives
+ * way. What it has beyond is the leader's if the histories were compared; before that it may be an earlier leader's, and is not acknowledged.
  */
 export const installReceived = (zab: ZabState, from: NodeId, id: SnapshotId, bytes: Uint8Array): void => {
   const header = parse(zab, bytes)
@@ -97,5 +97,6 @@ export const installReceived = (zab: ZabState, from: NodeId, id: SnapshotId, byt
     zab.installSnapshot({ id, position, zxid, membership })
     if (role.phase === 'discovery') role.phase = 'synchronization'
   }
-  zab.sendDurable(from, { type: 'ack', epoch: zab.acceptedEpoch, position: history.last, resume: true })
+  const sure = role.phase === 'discovery' ? position : history.last
+  zab.sendDurable(from, { type: 'ack', epoch: zab.acceptedEpoch, position: sure, resume: true })
 }
