@@ -3,7 +3,7 @@ import { committed, voteResult } from '@conclave/quorum'
 import { leaseHolds, roundBegins } from './leases.ts'
 import type { MessageOf } from './messages.ts'
 import type { Progress } from './progress.ts'
-import type { LeaderRole, PendingRead } from './roles/role.ts'
+import type { LeaderRole } from './roles/role.ts'
 import type { ZabState } from './state.ts'
 
 /*
@@ -17,7 +17,7 @@ import type { ZabState } from './state.ts'
 export const read = (zab: ZabState, role: LeaderRole, id: RequestId, level: ReadLevel): void => {
   if (level === 'lease' && isOpen(zab, role) && leaseHolds(zab, role))
     zab.out.settle(id, { type: 'readAt', position: position(zab.committed) })
-  else role.readsWaiting.push(id)
+  else role.readsWaiting.add(id)
 }
 
 /** A transaction of this epoch is committed. */
@@ -25,11 +25,10 @@ export const isOpen = (zab: ZabState, { reign }: LeaderRole): boolean => reign >
 
 /** Begins a round for the reads that wait. Called once a drain: one round serves all of them. */
 export const beginReadRound = (zab: ZabState, role: LeaderRole): void => {
-  if (role.readsWaiting.length === 0 || !isOpen(zab, role)) return
-  const reads: PendingRead[] = role.readsWaiting.map((id) => ({ id, at: zab.committed }))
-  role.readsWaiting = []
+  if (role.readsWaiting.size === 0 || !isOpen(zab, role)) return
   broadcastPing(zab, role, true)
-  role.readRounds.push({ round: role.round, reads })
+  role.readRounds.push({ round: role.round, at: zab.committed, reads: role.readsWaiting })
+  role.readsWaiting = new Set()
   settleReads(zab, role)
 }
 
@@ -77,19 +76,19 @@ export const receivePong = (
 const settleReads = (zab: ZabState, role: LeaderRole): void => {
   if (role.readRounds.length === 0) return
   const confirmed = committed(zab.quorum, (id) => (id === zab.self ? role.round : (role.progress.get(id)?.round ?? 0)))
-  while (role.readRounds[0] !== undefined && role.readRounds[0].round <= confirmed) {
-    for (const { id, at } of role.readRounds.shift()?.reads ?? [])
-      zab.out.settle(id, { type: 'readAt', position: position(at) })
+  let done = 0
+  for (const { round, at, reads } of role.readRounds) {
+    if (round > confirmed) break
+    for (const id of reads) zab.out.settle(id, { type: 'readAt', position: position(at) })
+    done++
   }
+  role.readRounds.splice(0, done)
 }
 
 /** Nobody waits for this read any more. */
 export const cancelRead = (role: LeaderRole, id: RequestId): void => {
-  role.readsWaiting = role.readsWaiting.filter((waiting) => waiting !== id)
-  role.readRounds = role.readRounds.map(({ round, reads }) => ({
-    round,
-    reads: reads.filter((pending) => pending.id !== id),
-  }))
+  role.readsWaiting.delete(id)
+  for (const { reads } of role.readRounds) reads.delete(id)
 }
 
 /** A leader that hears no quorum for so long as followers wait for it looks for another. */

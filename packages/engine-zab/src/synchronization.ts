@@ -31,7 +31,7 @@ export const beginSynchronization = (zab: ZabState, { epoch, reports }: ElectedR
     reign: 0,
     proposals: [],
     undecidedBytes: 0,
-    readsWaiting: [],
+    readsWaiting: new Set(),
     readRounds: [],
     round: 0,
     leaseRounds: [],

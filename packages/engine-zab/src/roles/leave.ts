@@ -11,6 +11,6 @@ export const leaveRole = (zab: ZabState): void => {
   zab.departed(zab.departing.keys())
   for (const { id } of role.proposals) zab.out.settle(id, { type: 'unknown' })
   if (role.change !== undefined) zab.out.settle(role.change.id, { type: 'unknown' })
-  for (const id of [...role.readsWaiting, ...role.readRounds.flatMap(({ reads }) => reads.map((read) => read.id))])
+  for (const id of [...role.readsWaiting, ...role.readRounds.flatMap(({ reads }) => [...reads])])
     zab.out.settle(id, { type: 'refused', reason: 'not-leader' })
 }

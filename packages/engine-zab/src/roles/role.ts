@@ -61,12 +61,6 @@ export interface ElectedRole {
   repeatIn: number
 }
 
-/** A read that waits for its quorum round. */
-export interface PendingRead {
-  readonly id: RequestId
-  readonly at: number
-}
-
 /** Phase 2, synchronization, and phase 3, broadcast. */
 export interface LeaderRole {
   readonly type: 'LEADING'
@@ -84,9 +78,9 @@ export interface LeaderRole {
   readonly proposals: { readonly id: RequestId; readonly position: number; readonly size: number }[]
   undecidedBytes: number
   /** Reads that no round covers yet. */
-  readsWaiting: RequestId[]
-  /** Reads that wait for a round, oldest first. */
-  readRounds: { readonly round: number; readonly reads: readonly PendingRead[] }[]
+  readsWaiting: Set<RequestId>
+  /** Reads that wait for a round, oldest first, and what was committed when it began. */
+  readonly readRounds: { readonly round: number; readonly at: number; readonly reads: Set<RequestId> }[]
   round: number
   /** When recent rounds began, oldest first: a pledge of a quorum to one of them is a lease from there on. */
   readonly leaseRounds: { readonly round: number; readonly at: number }[]
