@@ -3,7 +3,7 @@ import { committed } from '@conclave/quorum'
 import { sendCommitLeader } from './feeding.ts'
 import { afterCommit, isLeaving } from './membership.ts'
 import { type MessageOf, mostOverhead } from './messages.ts'
-import { proposeTransaction } from './primary.ts'
+import { isUsedUp, proposeTransaction } from './primary.ts'
 import { acknowledged, type Progress, streamFrom } from './progress.ts'
 import { broadcastPing } from './reads.ts'
 import { reportAgain, resume } from './roles/following.ts'
@@ -30,17 +30,13 @@ export const establish = (zab: ZabState, role: LeaderRole): void => {
   broadcastPing(zab, role)
 }
 
-/** Counters that are left for changes of the members that must be ended. */
-const reserve = 16
-
 export const propose = (zab: ZabState, role: LeaderRole, id: RequestId, batch: Uint8Array): void => {
   const size = batch.length
   const refuse = (reason: 'invalid' | 'disk-full' | 'in-progress' | 'overloaded'): void =>
     zab.out.settle(id, { type: 'refused', reason })
   if (mostOverhead + size > zab.limits.messageBytes) return refuse('invalid')
   if (zab.disk === 'full') return refuse('disk-full')
-  if (zab.history.nextZxid(role.epoch).counter > zab.mostCounter - reserve) role.exhausted = true
-  if (role.transfer !== undefined || role.exhausted || isLeaving(zab)) return refuse('in-progress')
+  if (role.transfer !== undefined || isUsedUp(zab, role) || isLeaving(zab)) return refuse('in-progress')
   if (role.undecidedBytes > 0 && role.undecidedBytes + size > zab.limits.undecidedBytes) return refuse('overloaded')
   role.undecidedBytes += size
   const at = proposeTransaction(zab, role, transactionKind.batch, batch)

@@ -11,7 +11,7 @@ import {
 import { changedMembership } from '@conclave/quorum'
 import { endLease } from './leases.ts'
 import { mostOverhead } from './messages.ts'
-import { proposeTransaction } from './primary.ts'
+import { isUsedUp, proposeTransaction } from './primary.ts'
 import { startProgress } from './progress.ts'
 import { broadcastPing, isHeard, isOpen } from './reads.ts'
 import { becomeLooking } from './roles/looking.ts'
@@ -43,7 +43,7 @@ const closedFor = (zab: ZabState, role: LeaderRole): Refusal | undefined => {
   const { position: at, membership } = zab.configurations.latest
   if (!isOpen(zab, role)) return 'not-ready'
   const busy = at > zab.committed || membership.outgoing !== undefined
-  if (busy || role.transfer !== undefined || role.exhausted) return 'in-progress'
+  if (busy || role.transfer !== undefined || isUsedUp(zab, role)) return 'in-progress'
   return zab.disk === 'full' ? 'disk-full' : undefined
 }
 
