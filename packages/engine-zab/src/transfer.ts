@@ -34,8 +34,12 @@ const tell = (zab: ZabState, role: LeaderRole, to: NodeId): void => {
   zab.sendEarly(to, { type: 'handOver', epoch: role.epoch })
 }
 
-export const tickTransfer = (role: LeaderRole): void => {
-  if (role.transfer !== undefined && --role.transfer.ticksLeft <= 0) role.transfer = undefined
+/** Time is up. The reign has no lease any more, since who was told may still begin: a new one has, and what was told of this one is void in it. */
+export const tickTransfer = (zab: ZabState, role: LeaderRole): void => {
+  const { transfer } = role
+  if (transfer === undefined || --transfer.ticksLeft > 0) return
+  role.transfer = undefined
+  if (transfer.told && zab.leases && zab.disk !== 'full') role.exhausted = true
 }
 
 /** The voter that follows, and has the most, of those that were heard lately. */

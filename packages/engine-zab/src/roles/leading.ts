@@ -14,7 +14,7 @@ import type { LeaderRole } from './role.ts'
 export const tickLeading = (zab: ZabState, role: LeaderRole): void => {
   for (const [id, progress] of role.progress) tickPeer(zab, role, id, progress)
   if (!quorumIsHeard(zab, role)) return becomeLooking(zab)
-  tickTransfer(role)
+  tickTransfer(zab, role)
   if (role.phase === 'broadcast') {
     tickMembership(zab, role)
     if (zab.disk === 'full') handOver(zab, role)
