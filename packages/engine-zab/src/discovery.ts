@@ -18,13 +18,13 @@ import { compareZxids, type ZabEpoch, zabEpoch } from './zxid.ts'
 
 // ---- the leader's side ------------------------------------------------------------------------------------------------------------------
 
-/** Elected, by the hint of phase 0 or by the leader before. */
-export const becomeElected = (zab: ZabState): void => {
+/** Elected, by the hint of phase 0 or by the leader before. @param seen somebody is known to have promised as much. */
+export const becomeElected = (zab: ZabState, seen: ZabEpoch = zab.acceptedEpoch): void => {
   leaveRole(zab)
   const role: ElectedRole = {
     type: 'LEADING',
     phase: 'discovery',
-    cepochs: new Map([[zab.self, zab.acceptedEpoch]]),
+    cepochs: new Map([[zab.self, seen]]),
     epoch: undefined,
     reports: new Map(),
     ownWrite: 0,
@@ -59,6 +59,7 @@ const chooseEpoch = (zab: ZabState, role: ElectedRole): void => {
   role.epoch = epoch
   role.reports.clear()
   role.ownWrite = zab.out.nextWrite
+  role.ticksLeft = zab.timing.electionTicks // until here a pledge may have taken as long
   zab.acceptEpoch(epoch, zab.self)
   sendNewEpoch(zab, role, epoch)
 }
@@ -152,8 +153,7 @@ const lateComer = (zab: ZabState, role: LeaderRole, from: NodeId, accepted: ZabE
 export const beginAnew = (zab: ZabState, seen: ZabEpoch): void => {
   const { role, acceptedEpoch: epoch } = zab
   const wasOpen = role.type === 'LEADING' && role.phase === 'broadcast'
-  becomeElected(zab)
-  if (zab.role.type === 'LEADING' && zab.role.phase === 'discovery') zab.role.cepochs.set(zab.self, seen)
+  becomeElected(zab, seen)
   if (wasOpen) for (const { id } of zab.peers()) zab.sendEarly(id, { type: 'takeOver', epoch })
 }
 
