@@ -23,7 +23,7 @@ import { sameZxid } from './zxid.ts'
 /** A quorum follows: the initial history is committed, and the reign opens. */
 export const establish = (zab: ZabState, role: LeaderRole): void => {
   role.phase = 'broadcast'
-  zab.leader = zab.self
+  zab.hasLeader(zab.self)
   zab.commitTo(role.initial)
   for (const [id, progress] of role.progress) if (progress.follows) sendCommitLeader(zab, role, id, progress)
   role.reign = proposeTransaction(zab, role, transactionKind.reign, encodeReign(zab.self))

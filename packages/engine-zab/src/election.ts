@@ -51,10 +51,11 @@ const receiveVote = (zab: ZabState, role: LookingRole, from: NodeId, { round, vo
     role.vote = ownVote(zab)
   }
   if (vote !== undefined) {
-    role.votes.set(from, vote)
+    // A vote only gets better within a round: one that is no better was overtaken.
+    if (isBetter(vote, role.votes.get(from))) role.votes.set(from, vote)
     if (isBetter(vote, role.vote)) role.vote = vote
   }
-  if (role.vote?.leader !== before?.leader || round > zab.round) notifyAll(zab)
+  if (role.vote?.leader !== before?.leader) notifyAll(zab)
   else if (role.vote !== undefined && vote?.leader !== role.vote.leader) notify(zab, from) // it does not know the better one
   count(zab, role)
 }
@@ -101,8 +102,8 @@ export const tickLooking = (zab: ZabState, role: LookingRole): void => {
   role.vote ??= ownVote(zab)
   if (--role.notifyIn > 0) return
   // Whoever nobody answers for long, since it is no member any more, bothers them less and less.
-  role.notifyTicks = Math.min(role.notifyTicks * 2, zab.timing.electionTicks)
-  role.notifyIn = role.notifyTicks
+  zab.notifyTicks = Math.min(zab.notifyTicks * 2, zab.timing.electionTicks)
+  role.notifyIn = zab.notifyTicks
   notifyAll(zab)
   count(zab, role)
 }

@@ -54,7 +54,6 @@ export class ZabEngine implements Engine {
       votes: new Map(),
       finalIn: undefined,
       notifyIn: 0,
-      notifyTicks: init.timing.heartbeatTicks,
     })
     this.#zab.role = lookingRole(this.#zab)
   }

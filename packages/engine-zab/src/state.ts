@@ -61,6 +61,8 @@ export class ZabState {
   committed: number
   /** Logical clock of the election. Not kept over a restart: it is learned from the others. */
   round = 0
+  /** Ticks after which a node that looks notifies everybody again: more and more, until it has a leader that a quorum follows. */
+  notifyTicks: number
   /** Bytes of the committed transactions in memory. */
   tailBytes = 0
   readonly configurations: Configurations
@@ -87,6 +89,7 @@ export class ZabState {
   constructor(init: EngineInit, mostCounter: number, role: Role) {
     this.self = init.self
     this.timing = init.timing
+    this.notifyTicks = init.timing.heartbeatTicks
     this.limits = init.limits
     this.random = init.random
     this.mostCounter = mostCounter
@@ -242,6 +245,12 @@ export class ZabState {
     const before = this.departing.size
     for (const id of ids) this.departing.delete(id)
     if (this.departing.size < before) this.#tellPeers()
+  }
+
+  /** A quorum follows this leader. */
+  hasLeader(leader: NodeId): void {
+    this.leader = leader
+    this.notifyTicks = this.timing.heartbeatTicks
   }
 
   // ---- commit ---------------------------------------------------------------------------------------------------------------------------

@@ -146,6 +146,6 @@ export const acceptCommitLeader = (
 ): void => {
   if (zab.currentEpoch !== epoch || role.phase === 'discovery') return
   role.phase = 'broadcast'
-  zab.leader = role.leader
+  zab.hasLeader(role.leader)
   zab.commitTo(Math.min(committed, zab.history.last))
 }

@@ -15,13 +15,43 @@ const subject: torture.Subject<Message> = {
 }
 type Node = torture.Node<Message>
 
+const give = (node: Node, from: string, message: Message): void =>
+  node.turn({ type: 'receive', from: nodeId(from), message: concatChunks(encodeMessage(message)) })
+
 /** It takes the node for the leader, and has promised this epoch to somebody. */
 const cepoch = (node: Node, from: string, of: number): void => {
-  const message: Message = { type: 'cepoch', epoch: zabEpoch(of), acceptedFrom: of === 0 ? undefined : nodeId('n9') }
-  node.turn({ type: 'receive', from: nodeId(from), message: concatChunks(encodeMessage(message)) })
+  give(node, from, { type: 'cepoch', epoch: zabEpoch(of), acceptedFrom: of === 0 ? undefined : nodeId('n9') })
 }
 
 const outcome = ({ settled }: Node, id: number) => settled.find((settle) => settle.id === id)?.outcome
+
+describe('a node that looks', () => {
+  it('bothers the others less and less, also if it finds somebody who does not answer now and then', () => {
+    const { node, said } = torture.lone(subject, {})
+    const misled = (): void => {
+      node.tick(14)
+      give(node, 'n2', { type: 'notification', epoch: zabEpoch(9), round: 1, state: 'LEADING', vote: undefined })
+      node.tick(15) // a follower that is told nothing looks again
+    }
+    for (let times = 0; times < 5; times++) misled()
+    said.length = 0
+    for (let times = 0; times < 10; times++) misled()
+    expect(said.filter(({ to, message }) => to === 'n3' && message.type === 'notification')).toHaveLength(10)
+  })
+
+  it('takes no vote back for one that was overtaken', () => {
+    const { node } = torture.lone(subject, {})
+    const votes = (counter: number, leader: string): void => {
+      const vote = { leader: nodeId(leader), epoch: zabEpoch(1), zxid: { epoch: zabEpoch(1), counter } }
+      give(node, 'n2', { type: 'notification', epoch: zabEpoch(1), round: 1, state: 'LOOKING', vote })
+    }
+    node.turn({ type: 'peer', id: nodeId('n3'), state: 'up' }) // there is somebody to wait for
+    votes(2, 'n2')
+    votes(1, 'n3')
+    node.tick(10)
+    expect(node.status.role).toBe('FOLLOWING')
+  })
+})
 
 describe('a node that was elected', () => {
   it('has a whole time-out for the promises of its epoch, however long the quorum took', () => {

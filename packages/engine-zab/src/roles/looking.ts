@@ -24,8 +24,7 @@ export const lookingRole = (zab: ZabState): LookingRole => ({
   vote: ownVote(zab),
   votes: new Map(),
   finalIn: undefined,
-  notifyIn: zab.timing.heartbeatTicks,
-  notifyTicks: zab.timing.heartbeatTicks,
+  notifyIn: zab.notifyTicks,
 })
 
 export const notifyAll = (zab: ZabState): void => {

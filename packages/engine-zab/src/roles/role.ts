@@ -15,9 +15,8 @@ export interface LookingRole {
   readonly votes: Map<NodeId, Vote>
   /** Ticks until the vote of a quorum is taken for final, unless a better one comes; undefined: no quorum agrees. */
   finalIn: number | undefined
-  /** Ticks until everybody is notified again, and how many it was the last time. */
+  /** Ticks until everybody is notified again. */
   notifyIn: number
-  notifyTicks: number
 }
 
 export interface FollowingRole {
