@@ -258,7 +258,7 @@ describe('phase 2: synchronization', () => {
     const again = lone({ disk: node.disk })
     again.node.tick(10)
     expect(again.node.status).toMatchObject({ decided: 0, last: 1 })
-    give(again.node, 'n2', hint)
+    give(again.node, 'n2', { ...hint, epoch: e(1) })
     give(again.node, 'n2', { type: 'newEpoch', epoch: e(2) })
     give(again.node, 'n2', { type: 'diff', epoch: e(2), position: 1, zxid: zxidOf(1, 1) })
     give(again.node, 'n2', { type: 'newLeader', epoch: e(2), position: 1 })
@@ -307,7 +307,7 @@ describe('phase 2: synchronization', () => {
 
   it('TRUNC: the follower forgets everything above the zxid, on disk before it says so', () => {
     const { node, said } = lone({ disk: withHistory().node.disk })
-    give(node, 'n2', hint)
+    give(node, 'n2', { ...hint, epoch: e(2) })
     give(node, 'n2', { type: 'newEpoch', epoch: e(3) })
     node.holdSyncs = true
     give(node, 'n2', { type: 'trunc', epoch: e(3), last: zxidOf(2, 1), zxid: zxidOf(1, 9) })
