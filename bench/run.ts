@@ -106,23 +106,27 @@ const measure = async (cluster: BenchCluster): Promise<void> => {
   }
 }
 
+const results = join(import.meta.dirname, 'results')
+/** After each cluster, so that a run which is ended early is not for nothing. */
+const keep = async (): Promise<void> => {
+  await mkdir(results, { recursive: true })
+  const about = { node: process.version, valueBytes, scale, loads }
+  for (const [name, figures] of Object.entries({ put: puts, memory, read: reads, failover: gaps })) {
+    if (figures.length === 0) continue
+    await writeFile(join(results, `${name}.json`), `${JSON.stringify({ ...about, figures }, undefined, 2)}\n`)
+  }
+}
+
 for (let round = 1; round <= rounds; round++) {
   for (const engine of engines) {
     const load = loadavg()[0] ?? Number.NaN
     loads.push(load)
     say(`round ${round} of ${rounds}, ${engine}; load of the machine ${load.toFixed(2)}`)
     await BenchCluster.with(engine, dir, measure)
+    await keep()
   }
 }
 
 if (puts.length > 0) process.stdout.write(putTable(puts) + memoryTable(memory))
 if (reads.length > 0) process.stdout.write(readTable(reads))
 if (gaps.length > 0) process.stdout.write(failoverTable(gaps))
-
-const results = join(import.meta.dirname, 'results')
-await mkdir(results, { recursive: true })
-const about = { node: process.version, valueBytes, rounds, scale, loads }
-for (const [name, figures] of Object.entries({ put: puts, memory, read: reads, failover: gaps })) {
-  if (figures.length === 0) continue
-  await writeFile(join(results, `${name}.json`), `${JSON.stringify({ ...about, figures }, undefined, 2)}\n`)
-}
