@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { engineNames } from '../src/built-ins.ts'
 import { loadConfig, parseSize, resolveConfig } from '../src/config.ts'
 import { InvalidConfig } from '../src/errors.ts'
 
@@ -120,12 +121,12 @@ describe('what is no configuration at all', () => {
     [
       'an engine that is none',
       { ...good, engine: {} },
-      'engine: must be one of raft, paxos, a path, a package, or an EngineFactory of contract 1',
+      `engine: must be one of ${engineNames.join(', ')}, a path, a package, or an EngineFactory of contract 1`,
     ],
     [
       'no engine',
       { ...good, engine: null },
-      'engine: must be one of raft, paxos, a path, a package, or an EngineFactory of contract 1',
+      `engine: must be one of ${engineNames.join(', ')}, a path, a package, or an EngineFactory of contract 1`,
     ],
     [
       'an engine of another contract',

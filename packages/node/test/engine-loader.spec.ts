@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { paxos } from '@conclave/engine-paxos'
 import { raft } from '@conclave/engine-raft'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { engineNames } from '../src/built-ins.ts'
 import { loadConfig } from '../src/config.ts'
 import { importEngine, loadEngine } from '../src/engine-loader.ts'
 import { startNode } from '../src/node.ts'
@@ -71,7 +72,7 @@ describe('a path', () => {
   test('that is not there is refused', async () => {
     expect(await failure('./none.js')).toMatchObject({
       code: 'engine-not-found',
-      message: `there is no engine at ./none.js, seen from ${directory}. Conclave comes with raft, paxos.`,
+      message: `there is no engine at ./none.js, seen from ${directory}. Conclave comes with ${engineNames.join(', ')}.`,
     })
   })
 })
