@@ -15,12 +15,16 @@ import { compareZxids } from './zxid.ts'
 
 type Notification = MessageOf<'notification'>
 
-/** Higher currentEpoch, then the longer history, then the higher id. */
+/**
+ * Higher currentEpoch, then the longer history, then the higher id. Of equal histories that of a node which is about to leave is the last choice: it may have been
+ * removed for long, and be cut off, and would be voted for again and again.
+ */
 const isBetter = (a: Vote, b: Vote | undefined): boolean => {
   if (b === undefined) return true
   if (a.epoch !== b.epoch) return a.epoch > b.epoch
   const order = compareZxids(a.zxid, b.zxid)
-  return order === 0 ? a.leader > b.leader : order > 0
+  if (order !== 0) return order > 0
+  return a.leaving === b.leaving ? a.leader > b.leader : b.leaving === true
 }
 
 export const receiveNotification = (zab: ZabState, from: NodeId, message: Notification): void => {

@@ -42,6 +42,8 @@ export interface Vote {
   readonly epoch: ZabEpoch
   /** The candidate's last transaction. */
   readonly zxid: Zxid
+  /** The candidate is no voter of its own latest configuration: it may be needed, but among equals another is better. */
+  readonly leaving?: true
 }
 
 /** A message, by its type. */
@@ -149,8 +151,20 @@ const writeBody = (writer: ByteWriter, message: Message): ByteWriter => {
 const establishedFlag = 1
 const leaseFlag = 2
 
+/** What stands before a vote. */
+const plainVote = 1
+const leavingVote = 2
+
 const writeVote = (writer: ByteWriter, vote: Vote | undefined): ByteWriter =>
-  vote === undefined ? writer.u8(0) : writeZxid(writer.u8(1).string(vote.leader).u53(vote.epoch), vote.zxid)
+  vote === undefined
+    ? writer.u8(0)
+    : writeZxid(
+        writer
+          .u8(vote.leaving ? leavingVote : plainVote)
+          .string(vote.leader)
+          .u53(vote.epoch),
+        vote.zxid,
+      )
 
 const encodePropose = (message: MessageOf<'propose'>): Chunks => {
   const { transactions } = message
@@ -234,8 +248,10 @@ const readState = (reader: ByteReader): PeerState => {
 }
 
 const readVote = (reader: ByteReader): Vote | undefined => {
-  if (flags(reader, 1) === 0) return undefined
-  return { leader: readNodeId(reader), epoch: zabEpoch(reader.u53()), zxid: readZxid(reader) }
+  const kind = flags(reader, leavingVote)
+  if (kind === 0) return undefined
+  const vote = { leader: readNodeId(reader), epoch: zabEpoch(reader.u53()), zxid: readZxid(reader) }
+  return kind === leavingVote ? { ...vote, leaving: true } : vote
 }
 
 const readReport = (reader: ByteReader, epoch: ZabEpoch): Omit<MessageOf<'ackEpoch'>, 'type' | 'epoch'> => {

@@ -181,6 +181,17 @@ describe('who is found', () => {
   })
 })
 
+describe('who was removed, and does not know that it is decided', () => {
+  it('is the last choice among equal histories, also with the highest id, and the first with a longer one', () => {
+    const { node, said } = lone()
+    give(node, 'n2', says({ ...voteFor(3), leaving: true }))
+    expect(said.at(-1)?.message).toMatchObject({ type: 'notification', vote: { leader: 'n1' } })
+    const { node: other } = lone()
+    give(other, 'n2', says({ ...voteFor(3, 0, zxidOf(1, 1)), leaving: true }))
+    expect(other.status.role).toBe('FOLLOWING')
+  })
+})
+
 describe('who is no leader any more', () => {
   it('somebody that was only voted for, and does not show itself, is given up after half a time-out', () => {
     const { node } = lone()

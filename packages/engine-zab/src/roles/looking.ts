@@ -1,4 +1,5 @@
 import type { NodeId } from '@conclave/interface'
+import { votersOf } from '@conclave/quorum'
 import type { PeerState, Vote } from '../messages.ts'
 import type { ZabState } from '../state.ts'
 import { leaveRole } from './leave.ts'
@@ -7,8 +8,11 @@ import type { LookingRole } from './role.ts'
 /** A voter may lead, unless its disk has no room for its own promise, or has not answered the last one. */
 export const mayLead = (zab: ZabState): boolean => zab.isVoter && zab.disk !== 'full' && zab.durable >= zab.stalledOn
 
-export const ownVote = (zab: ZabState): Vote | undefined =>
-  mayLead(zab) ? { leader: zab.self, epoch: zab.currentEpoch, zxid: zab.history.lastZxid } : undefined
+export const ownVote = (zab: ZabState): Vote | undefined => {
+  if (!mayLead(zab)) return undefined
+  const vote = { leader: zab.self, epoch: zab.currentEpoch, zxid: zab.history.lastZxid }
+  return votersOf(zab.quorum).includes(zab.self) ? vote : { ...vote, leaving: true }
+}
 
 /** Looks for a leader, in a round of its own; who is found is judged when the others answer, or with the next tick. */
 export const becomeLooking = (zab: ZabState): void => {
