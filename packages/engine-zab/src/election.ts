@@ -49,18 +49,20 @@ const leaderSays = (zab: ZabState, phase: string, from: NodeId, { state, vote }:
 const receiveVote = (zab: ZabState, role: LookingRole, from: NodeId, { round, vote }: Notification): void => {
   if (round < zab.round) return notify(zab, from) // it learns that this round is over
   const before = role.vote
+  const isPassedOver = vote !== undefined && vote.leader === zab.passedOver?.id
   if (round > zab.round) {
     zab.round = round
     role.votes.clear()
     role.vote = ownVote(zab)
   }
-  if (vote !== undefined) {
+  if (vote !== undefined && !isPassedOver) {
     // A vote only gets better within a round: one that is no better was overtaken.
     if (isBetter(vote, role.votes.get(from))) role.votes.set(from, vote)
     if (isBetter(vote, role.vote)) role.vote = vote
   }
   if (role.vote?.leader !== before?.leader) notifyAll(zab)
-  else if (role.vote !== undefined && vote?.leader !== role.vote.leader) notify(zab, from) // it does not know the better one
+  // It does not know the better one. Of one that is passed over here it does: the two would tell each other without end.
+  else if (!isPassedOver && role.vote !== undefined && vote?.leader !== role.vote.leader) notify(zab, from)
   count(zab, role)
 }
 

@@ -152,7 +152,8 @@ const detail = (zab: ZabState): Status['detail'] => {
 }
 
 const tick = (zab: ZabState): void => {
-  const { role } = zab
+  const { role, passedOver } = zab
+  if (passedOver !== undefined && --passedOver.ticksLeft <= 0) zab.passedOver = undefined
   if (role.type === 'LOOKING') tickLooking(zab, role)
   else if (role.type === 'FOLLOWING') tickFollowing(zab, role)
   else if (role.phase === 'discovery') tickElected(zab, role)

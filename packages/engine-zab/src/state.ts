@@ -63,6 +63,8 @@ export class ZabState {
   round = 0
   /** Ticks after which a node that looks notifies everybody again: more and more, until it has a leader that a quorum follows. */
   notifyTicks: number
+  /** A candidate that was followed and never answered, and ticks until it is voted for again: it may be reachable by others, but not by a quorum. */
+  passedOver: { readonly id: NodeId; ticksLeft: number } | undefined
   /** Bytes of the committed transactions in memory. */
   tailBytes = 0
   readonly configurations: Configurations
@@ -250,6 +252,7 @@ export class ZabState {
   /** A quorum follows this leader. */
   hasLeader(leader: NodeId): void {
     this.leader = leader
+    this.passedOver = undefined
     this.notifyTicks = this.timing.heartbeatTicks
   }
 

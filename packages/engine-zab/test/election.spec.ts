@@ -202,6 +202,25 @@ describe('who is no leader any more', () => {
     expect(node.status.role).toBe('LOOKING')
   })
 
+  it('somebody that was followed and never answered is passed over for a while, by whomever it is voted for; its own word counts at once', () => {
+    const { node, said } = lone()
+    const silent = (round: number): void => {
+      give(node, 'n2', says(voteFor(3), { round }))
+      expect(node.status.role).toBe('FOLLOWING')
+      node.tick(timing.electionTicks / 2)
+      expect(node.status.role).toBe('LOOKING')
+    }
+    silent(10)
+    said.length = 0
+    give(node, 'n2', says(voteFor(3), { round: 11 }))
+    expect(node.status.role).toBe('LOOKING')
+    expect(said).toEqual([]) // or the two would tell each other without end
+    give(node, 'n3', hint)
+    expect(node.status.role).toBe('FOLLOWING')
+    node.tick(timing.electionTicks * 2 + timing.electionTicks / 2)
+    silent(20) // it is voted for again
+  })
+
   it('one that says that it looks, or follows another, leads no more', () => {
     for (const state of ['LOOKING', 'FOLLOWING'] as const) {
       const { node } = following(1)

@@ -35,8 +35,12 @@ export const tickFollowing = (zab: ZabState, role: FollowingRole): void => {
   role.resumed = false
   // Somebody who was only voted for has to show that it leads.
   const patience = role.phase === 'discovery' ? Math.ceil(electionTicks / 2) : electionTicks
-  if (role.silentTicks >= patience) becomeLooking(zab)
-  else if (!role.known) ask(zab, role)
+  if (role.silentTicks < patience) {
+    if (!role.known) ask(zab, role)
+    return
+  }
+  if (!role.known) zab.passedOver = { id: role.leader, ticksLeft: electionTicks * 2 }
+  becomeLooking(zab)
 }
 
 /** A history in short. */
