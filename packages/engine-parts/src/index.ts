@@ -1,6 +1,6 @@
 /**
  * Parts that engines are put together from, where they really are the same: the effects of a turn; and, for engines whose log has no holes, its tail in memory,
- * what of it is durable, the configurations that it holds, how they change by a joint one, and what is promised for leases.
+ * what of it is durable and what is on its way, the configurations that it holds, how they change by a joint one, and what is promised for leases.
  *
  * @example
  * ```ts
@@ -16,6 +16,7 @@
  * @packageDocumentation
  */
 export * from './configurations.ts'
+export * from './inflight.ts'
 export * from './joint.ts'
 export * from './log-tail.ts'
 export * from './membership-bytes.ts'

@@ -4,6 +4,7 @@ import {
   Configurations,
   decodeMembers,
   encodeMembers,
+  Inflight,
   jointWithout,
   jointWithVoters,
   membershipFits,
@@ -52,6 +53,29 @@ describe('what is durable', () => {
     stable.issued(2, 9)
     stable.persisted(2)
     expect(stable.position).toBe(9)
+  })
+})
+
+describe('what is on its way to a peer', () => {
+  it('bounds what is sent ahead, but never keeps one message back', () => {
+    const inflight = new Inflight()
+    expect(inflight.hasRoom(0)).toBe(true)
+    inflight.sent(3, 50)
+    expect(inflight.hasRoom(50)).toBe(false)
+    expect(inflight.hasRoom(51)).toBe(true)
+  })
+
+  it('ends with an acknowledgement of everything in the message, or with the link', () => {
+    const inflight = new Inflight()
+    inflight.sent(3, 50)
+    inflight.sent(6, 20)
+    inflight.acknowledged(5) // of the second message only a part
+    expect([inflight.isEmpty, inflight.hasRoom(20), inflight.hasRoom(21)]).toEqual([false, false, true])
+    inflight.acknowledged(6)
+    expect(inflight.isEmpty).toBe(true)
+    inflight.sent(9, 50)
+    inflight.clear()
+    expect([inflight.isEmpty, inflight.hasRoom(0)]).toEqual([true, true])
   })
 })
 

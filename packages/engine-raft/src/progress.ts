@@ -1,3 +1,4 @@
+import { Inflight } from '@conclave/engine-parts'
 import type { SnapshotId } from '@conclave/interface'
 
 /**
@@ -8,9 +9,7 @@ export interface Progress {
   state: 'probe' | 'replicate' | 'snapshot'
   match: number
   next: number
-  /** Appends sent and not yet answered: their last position and size. */
-  readonly inflight: { readonly last: number; readonly bytes: number }[]
-  inflightBytes: number
+  readonly inflight: Inflight
   /** In `probe`: an append is out. */
   probing: boolean
   /** Ticks since the peer last moved on while something was in flight; a silent loss is repaired after a few. */
@@ -54,8 +53,7 @@ export const startProgress = (next: number): Progress => ({
   state: 'probe',
   match: 0,
   next,
-  inflight: [],
-  inflightBytes: 0,
+  inflight: new Inflight(),
   probing: false,
   stalledTicks: 0,
   snapshot: 0,
@@ -98,25 +96,13 @@ export const probeFrom = (progress: Progress, next: number): void => {
 }
 
 export const forgetInflight = (progress: Progress): void => {
-  progress.inflight.length = 0
-  progress.inflightBytes = 0
+  progress.inflight.clear()
   progress.stalledTicks = 0
-}
-
-export const sent = (progress: Progress, last: number, bytes: number): void => {
-  progress.inflight.push({ last, bytes })
-  progress.inflightBytes += bytes
 }
 
 /** The peer acknowledged everything up to `match`. @returns whether that is news. */
 export const acknowledged = (progress: Progress, match: number): boolean => {
-  let done = 0
-  for (const { last, bytes } of progress.inflight) {
-    if (last > match) break
-    progress.inflightBytes -= bytes
-    done++
-  }
-  if (done > 0) progress.inflight.splice(0, done)
+  progress.inflight.acknowledged(match)
   if (match <= progress.match) return false
   progress.match = match
   progress.next = Math.max(progress.next, match + 1)

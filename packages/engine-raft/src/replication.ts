@@ -4,7 +4,7 @@ import { committed } from '@conclave/quorum'
 import { type Entry, type Term, term } from './entry.ts'
 import { afterCommit } from './membership.ts'
 import { appendHeadBytes, entryLengthBytes, type Message } from './messages.ts'
-import { acknowledged, forgetInflight, heard, type Progress, probeFrom, sent } from './progress.ts'
+import { acknowledged, forgetInflight, heard, type Progress, probeFrom } from './progress.ts'
 import type { LeaderRole } from './roles/role.ts'
 import { sendSnapshotTo } from './snapshot.ts'
 import type { RaftState } from './state.ts'
@@ -81,10 +81,7 @@ const feed = (raft: RaftState, id: NodeId, progress: Progress): void => {
     progress.probing = true
     return
   }
-  while (
-    progress.next <= raft.log.last &&
-    (progress.inflightBytes < raft.limits.inflightBytes || progress.inflight.length === 0)
-  ) {
+  while (progress.next <= raft.log.last && progress.inflight.hasRoom(raft.limits.inflightBytes)) {
     sendAppend(raft, id, progress, raft.limits.messageBytes)
   }
 }
@@ -122,7 +119,7 @@ const sendAppend = (raft: RaftState, id: NodeId, progress: Progress, most: numbe
   progress.toldCommit = raft.commit
   if (entries.length === 0) return
   const last = previous + entries.length
-  sent(progress, last, bytes)
+  progress.inflight.sent(last, bytes)
   if (progress.state === 'replicate') progress.next = last + 1
 }
 

@@ -1,7 +1,7 @@
 import type { NodeId } from '@conclave/interface'
 import { voteResult } from '@conclave/quorum'
 import { discover } from './feeding.ts'
-import type { MessageOf } from './messages.ts'
+import { type MessageOf, plainPing } from './messages.ts'
 import { heard } from './progress.ts'
 import { ask, report, reportOf } from './roles/following.ts'
 import { leaveRole } from './roles/leave.ts'
@@ -115,21 +115,10 @@ export const tickElected = (zab: ZabState, role: ElectedRole): void => {
   if (--role.ticksLeft <= 0) return giveUp(zab, role)
   if (--role.repeatIn > 0) return
   role.repeatIn = zab.timing.heartbeatTicks
-  for (const id of role.cepochs.keys()) if (id !== zab.self) showLife(zab, id)
+  for (const id of role.cepochs.keys()) if (id !== zab.self) zab.sendEarly(id, plainPing(zab.acceptedEpoch))
   if (role.epoch === undefined) tryEpoch(zab, role)
   else sendNewEpoch(zab, role, role.epoch)
 }
-
-const showLife = (zab: ZabState, id: NodeId): void =>
-  zab.sendEarly(id, {
-    type: 'ping',
-    epoch: zab.acceptedEpoch,
-    established: false,
-    lease: false,
-    round: 0,
-    committed: 0,
-    sent: 0,
-  })
 
 /** No quorum came. If it was the own disk that did not answer, this node does not stand again before it does. */
 const giveUp = (zab: ZabState, role: ElectedRole): void => {

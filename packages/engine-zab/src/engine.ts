@@ -236,8 +236,8 @@ const dispatch = (zab: ZabState, from: NodeId, message: Message): void => {
 }
 
 /**
- * The one place where epochs are compared: what a leader says counts only if it is the one that is followed, and its epoch the one that was promised to it. Whoever
- * has promised a later epoch to somebody else hears nothing of it any more.
+ * The gate for what a leader tells its followers: it counts only if that leader is the one that is followed, and its epoch the one that was promised to it. Whoever
+ * has promised a later epoch to somebody else hears nothing of it any more. What followers tell their leader has a gate in `stepLeading`.
  */
 const isFromLeader = (zab: ZabState, role: FollowingRole, from: NodeId, { epoch }: Message): boolean => {
   if (role.leader !== from || epoch !== zab.acceptedEpoch || zab.acceptedFrom !== from) return false

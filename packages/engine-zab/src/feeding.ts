@@ -1,6 +1,6 @@
 import type { NodeId } from '@conclave/interface'
-import { proposeHeadBytes, transactionLengthBytes } from './messages.ts'
-import { forgetInflight, type Progress, sent } from './progress.ts'
+import { plainPing, proposeHeadBytes, transactionLengthBytes } from './messages.ts'
+import { forgetInflight, type Progress } from './progress.ts'
 import type { LeaderRole } from './roles/role.ts'
 import { sendSnapshotTo } from './snapshot.ts'
 import type { ZabState } from './state.ts'
@@ -44,10 +44,7 @@ const feed = (zab: ZabState, role: LeaderRole, id: NodeId, progress: Progress): 
   const { history, limits } = zab
   if (progress.state !== 'stream') return
   if (progress.next <= history.base) return sendSnapshotTo(zab, role, id, progress)
-  while (
-    progress.next <= history.last &&
-    (progress.inflightBytes < limits.inflightBytes || progress.inflight.length === 0)
-  )
+  while (progress.next <= history.last && progress.inflight.hasRoom(limits.inflightBytes))
     sendProposals(zab, role, id, progress)
   if (!progress.follows && !progress.invited && progress.next > role.initial) invite(zab, role, id, progress)
 }
@@ -66,7 +63,7 @@ const sendProposals = (zab: ZabState, { epoch }: LeaderRole, id: NodeId, progres
     transactions.push(transaction)
   }
   progress.told = zab.committed
-  sent(progress, progress.next - 1, bytes)
+  progress.inflight.sent(progress.next - 1, bytes)
   zab.sendEarly(id, { type: 'propose', epoch, first, committed: zab.committed, transactions })
 }
 
@@ -85,17 +82,10 @@ export const pause = (progress: Progress): void => {
 export const remind = (zab: ZabState, role: LeaderRole, id: NodeId, progress: Progress): void => {
   progress.stalledTicks = 0
   if (progress.state === 'discovery') return discover(zab, role, id, progress)
-  if (progress.state === 'stream' && progress.inflight.length === 0) {
+  if (progress.state === 'stream' && progress.inflight.isEmpty) {
     if (progress.next > role.initial) invite(zab, role, id, progress)
     return
   }
-  zab.sendEarly(id, {
-    type: 'ping',
-    epoch: role.epoch,
-    established: role.phase === 'broadcast',
-    lease: false,
-    round: 0,
-    committed: 0,
-    sent: Math.max(progress.next - 1, 1),
-  })
+  const established = role.phase === 'broadcast'
+  zab.sendEarly(id, { ...plainPing(role.epoch), established, sent: Math.max(progress.next - 1, 1) })
 }

@@ -99,6 +99,17 @@ export type Message = { readonly epoch: ZabEpoch } & (
   | { readonly type: 'takeOver' }
 )
 
+/** A sign of life, and nothing else. */
+export const plainPing = (epoch: ZabEpoch): MessageOf<'ping'> => ({
+  type: 'ping',
+  epoch,
+  established: false,
+  lease: false,
+  round: 0,
+  committed: 0,
+  sent: 0,
+})
+
 export type MessageOf<Type extends Message['type']> = Message & { readonly type: Type }
 
 const head = ({ type, epoch }: Message): ByteWriter => new ByteWriter(48).u8(messageVersion).u8(types[type]).u53(epoch)

@@ -1,3 +1,4 @@
+import { Inflight } from '@conclave/engine-parts'
 import type { SnapshotId } from '@conclave/interface'
 
 /**
@@ -17,9 +18,7 @@ export interface Progress {
   resumed: boolean
   /** The first position that was not sent. */
   next: number
-  /** Proposals sent and not yet acknowledged: their last position and size. */
-  readonly inflight: { readonly last: number; readonly bytes: number }[]
-  inflightBytes: number
+  readonly inflight: Inflight
   /** Ticks without news while it should have answered something. */
   stalledTicks: number
   /** Position and id of the snapshot that is being sent, or was sent last. */
@@ -47,8 +46,7 @@ export const startProgress = (): Progress => ({
   invited: false,
   resumed: false,
   next: 1,
-  inflight: [],
-  inflightBytes: 0,
+  inflight: new Inflight(),
   stalledTicks: 0,
   snapshot: 0,
   transfer: undefined,
@@ -74,25 +72,13 @@ export const streamFrom = (progress: Progress, position: number): void => {
 }
 
 export const forgetInflight = (progress: Progress): void => {
-  progress.inflight.length = 0
-  progress.inflightBytes = 0
+  progress.inflight.clear()
   progress.stalledTicks = 0
-}
-
-export const sent = (progress: Progress, last: number, bytes: number): void => {
-  progress.inflight.push({ last, bytes })
-  progress.inflightBytes += bytes
 }
 
 /** It has everything up to `position`, durably. @returns whether that is news. */
 export const acknowledged = (progress: Progress, position: number): boolean => {
-  let done = 0
-  for (const { last, bytes } of progress.inflight) {
-    if (last > position) break
-    progress.inflightBytes -= bytes
-    done++
-  }
-  if (done > 0) progress.inflight.splice(0, done)
+  progress.inflight.acknowledged(position)
   if (position <= progress.acked) return false
   progress.acked = position
   progress.next = Math.max(progress.next, position + 1)

@@ -1,7 +1,7 @@
 import { type NodeId, position, type ReadLevel, type RequestId } from '@conclave/interface'
 import { committed, voteResult } from '@conclave/quorum'
 import { leaseHolds, roundBegins } from './leases.ts'
-import type { MessageOf } from './messages.ts'
+import { type MessageOf, plainPing } from './messages.ts'
 import type { Progress } from './progress.ts'
 import type { LeaderRole } from './roles/role.ts'
 import type { ZabState } from './state.ts'
@@ -47,15 +47,8 @@ export const sendPing = (zab: ZabState, role: LeaderRole, id: NodeId): void => {
   if (progress === undefined) return
   const lease = zab.leases && role.leaseFloor !== Number.POSITIVE_INFINITY
   const { epoch, round } = role
-  zab.sendEarly(id, {
-    type: 'ping',
-    epoch,
-    established: role.phase === 'broadcast',
-    lease,
-    round,
-    committed: zab.committed,
-    sent: 0,
-  })
+  const established = role.phase === 'broadcast'
+  zab.sendEarly(id, { ...plainPing(epoch), established, lease, round, committed: zab.committed })
   if (progress.follows) progress.told = zab.committed
 }
 

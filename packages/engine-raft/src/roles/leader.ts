@@ -71,7 +71,7 @@ const tickPeer = (raft: RaftState, role: LeaderRole, id: NodeId, progress: Progr
   if (progress.snapshotIn > 0) progress.snapshotIn--
   // An idle leader tells its followers soon that the last entries are committed; a busy one tells it with the next append.
   if (progress.toldCommit < Math.min(progress.match, raft.commit)) sendHeartbeat(raft, role, id)
-  const waits = progress.state !== 'snapshot' && (progress.probing || progress.inflight.length > 0)
+  const waits = progress.state !== 'snapshot' && (progress.probing || !progress.inflight.isEmpty)
   progress.stalledTicks = waits ? progress.stalledTicks + 1 : 0
   if (progress.stalledTicks < raft.timing.heartbeatTicks * 2) return
   progress.stalledTicks = 0

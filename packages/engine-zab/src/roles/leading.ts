@@ -29,7 +29,7 @@ const tickPeer = (zab: ZabState, role: LeaderRole, id: NodeId, progress: Progres
   if (progress.snapshotIn > 0) progress.snapshotIn--
   if (!isHeard(zab, progress) && progress.state !== 'snapshot') progress.keep = Number.POSITIVE_INFINITY // it is gone
   const { state, inflight, follows } = progress
-  const waits = state === 'discovery' || state === 'paused' || (state === 'stream' && (inflight.length > 0 || !follows))
+  const waits = state === 'discovery' || state === 'paused' || (state === 'stream' && (!inflight.isEmpty || !follows))
   progress.stalledTicks = waits ? progress.stalledTicks + 1 : 0
   if (progress.stalledTicks >= zab.timing.heartbeatTicks * 2) remind(zab, role, id, progress)
 }
