@@ -1,4 +1,5 @@
 import type { Epoch, LogTime, NodeId, Position } from './brands.ts'
+import type { Service } from './service.ts'
 
 /** Where in the total order a command stands. The same on every replica. */
 export interface ApplyContext {
@@ -44,8 +45,8 @@ export interface StateMachine {
   query(query: Uint8Array): Uint8Array
   /** Starts a feed. Undefined: the machine has none, or the request is malformed. */
   watch?(request: Uint8Array): Feed | undefined
-  /** Checked by the leader before it proposes, and may wait; a reply given here refuses the command definitely. */
-  admit?(command: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined>
+  /** Makes what a node does for clients of this machine besides the log. Called at most once in the life of a machine. Absent: nothing. */
+  service?(): Service
   /** Cheap (copy on write, not a copy); the body is then written in the background. At most one capture is open at a time. */
   capture(): Capture
   /** Replaces the whole state; all or nothing. @throws MalformedBytes if the body does not parse; the state is then as before. */

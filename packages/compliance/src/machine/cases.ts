@@ -166,30 +166,6 @@ export const commands: readonly Case[] = [
     }
     assert.equal(machine.hash(), hash, 'a malformed query changed the state')
   }),
-  (subject, seeds) => ({
-    name: 'admit: has no effect on the state, leaves the command as it is, and settles at the latest when the signal fires',
-    ...(subject.machine().admit === undefined && {
-      skipped: 'the machine admits whatever is proposed: it has no admit',
-    }),
-    run: () =>
-      eachSeed(seeds, async (seed) => {
-        const steps = stepsOf(subject, seed, short)
-        const machine = lived(subject, steps.slice(0, 60))
-        const hash = machine.hash()
-        for (const step of steps.slice(60)) {
-          if (step.type !== 'apply') continue
-          const before = new Uint8Array(step.command)
-          const giveUp = new AbortController()
-          const verdict = machine.admit?.(step.command, giveUp.signal)
-          await turns(1)
-          giveUp.abort(new Error('nobody waits'))
-          // Whether it is admitted, refused or given up is the machine's matter.
-          await within('the verdict', Promise.allSettled([verdict]))
-          assert.ok(sameBytes(step.command, before), 'admit changed the command')
-        }
-        assert.equal(machine.hash(), hash, 'admit changed the state')
-      }),
-  }),
 ]
 
 /** @throws Error that says what threw. */

@@ -1,0 +1,23 @@
+/** Bounds of the lock service. Part of the replicated state's rules: the same on every replica. */
+export const limits = {
+  /** Bytes of a whole path, and of one component of it. */
+  pathBytes: 1024,
+  componentBytes: 255,
+  /** Bytes of a file: it is read and written whole (section 2.2 of the Chubby paper). */
+  contentBytes: 256 * 1024,
+  /** Sessions at most; one more is refused. */
+  sessions: 65_536,
+  /** Handles that one session may hold. */
+  handlesPerSession: 4096,
+  /** Nodes of the name space. */
+  nodes: 1_000_000,
+  /** Lease of a session in milliseconds: what a client may ask for. */
+  leaseMillis: { least: 500, default: 12_000, most: 60_000 },
+  /** Lock-delay in milliseconds at most (section 2.4). */
+  lockDelayMillis: 60_000,
+  /** Bytes of a principal, and of the name of an access control list. */
+  principalBytes: 128,
+  aclNameBytes: 64,
+  /** Entries of one page of a listing. */
+  page: 1000,
+} as const
