@@ -19,7 +19,10 @@ export class Cluster {
         return { id, name: id, addresses: [], role: 'voter' }
       }),
     }
-    const isMember = (id: NodeId): boolean => this.membership.members.some((member) => member.id === id)
+    const isMember = (id: NodeId, asker: NodeId): boolean =>
+      this.nodes.some(
+        ({ id: other, serving }) => other !== asker && serving?.membership.members.some((member) => member.id === id),
+      )
     this.nodes = plan.traits.map((traits, at) => new SimulatedNode(around, at + 1, traits, this.founders, isMember))
   }
 

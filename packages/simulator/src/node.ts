@@ -27,7 +27,7 @@ export class SimulatedNode {
   readonly #around: Surroundings
   readonly #random: Random
   readonly #diskRandom: Random
-  readonly #isMember: (id: NodeId) => boolean
+  readonly #isMember: (id: NodeId, asker: NodeId) => boolean
   #founders: Membership
   #transport: Transport | undefined
   #clock: ProcessClock
@@ -45,13 +45,13 @@ export class SimulatedNode {
   #fills = 0
   #stalls = 0
 
-  /** @param isMember what another member would say of a node when asked. */
+  /** @param isMember what another node would say of this one if `asker` asked: by the configuration that it knows. */
   constructor(
     around: Surroundings,
     number: NodeNumber,
     traits: NodeTraits,
     founders: Membership,
-    isMember: (id: NodeId) => boolean,
+    isMember: (id: NodeId, asker: NodeId) => boolean,
   ) {
     this.number = number
     this.id = idOf(number)
@@ -150,7 +150,7 @@ export class SimulatedNode {
     const inquiry = streams('inquiry', this.number, this.lives)
     this.#transport = withHearsay({
       transport: network.transport(this.id),
-      isMember: this.#isMember,
+      isMember: (id) => this.#isMember(id, this.id),
       ask: (answer) => clock.after(5 + inquiry.next() * 100, answer),
     })
     return parts.createReplica({

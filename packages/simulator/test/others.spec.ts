@@ -1,4 +1,4 @@
-import { campaign, reportOf } from '@conclave/simulator'
+import { campaign, planOf, reportOf, run } from '@conclave/simulator'
 import { describe, expect, test } from 'vitest'
 import { paxosParts, seeds, zabParts } from './parts.ts'
 
@@ -30,4 +30,9 @@ describe.each([
 test('what an engine has no part in is out of reach of its campaigns, and says why', async () => {
   const summary = await campaign({ seeds: seeds(1, 1), parts: paxosParts, options: { durationMillis: 600 } })
   expect(summary.outOfReach.get('joint configuration finished by another leader')).toContain('stop-sign')
+})
+
+test('a node that came back asks another than itself who somebody unknown is (seed 8010)', async () => {
+  // A member that was added while it was away is needed for a quorum: as long as nobody vouches for it, no answer finds its way there.
+  expect((await run(planOf(8010), zabParts)).violation).toBeUndefined()
 })
