@@ -36,6 +36,8 @@ export class Reign {
   readonly #held = new Map<CallId, Lease>()
   /** Their leases are over, and the log is to say so. */
   readonly #expiring = new Map<Lease, AdmissionId>()
+  /** Who was told something in this step. */
+  readonly #told = new Set<Lease>()
   readonly #caches = new Caches()
   readonly #rounds = new Rounds()
   readonly #admissions: Admissions
@@ -70,6 +72,8 @@ export class Reign {
   /** To be called after what the turn brought. @returns the number of a round that is to begin now. */
   end(): number | undefined {
     this.#admissions.run()
+    for (const lease of this.#told) this.#hurry(lease)
+    this.#told.clear()
     return this.#rounds.begin(this.#time)
   }
 
@@ -94,6 +98,7 @@ export class Reign {
       const serial = lease.collapse()
       this.#caches.suspect(lease, serial)
     }
+    this.#told.add(lease)
     return lease.tell(notice)
   }
 
@@ -111,16 +116,12 @@ export class Reign {
   /** Something was applied. */
   applied(): void {
     const { view } = this.#init
-    const told = new Set<Lease>()
     for (const { session, event } of view.takeEvents()) {
       const lease = this.#leaseOf(session)
-      if (lease === undefined) continue
-      this.#tell(lease, event)
-      told.add(lease)
+      if (lease !== undefined) this.#tell(lease, event)
     }
     for (const lease of [...this.#expiring.keys()])
       if (view.session(lease.session.id) === undefined) this.#forget(lease)
-    for (const lease of told) this.#hurry(lease)
     this.#planLift()
   }
 
