@@ -1,11 +1,14 @@
 import { type Logger, type NodeId, type Random, silentLogger } from '@conclave/interface'
 import type { Host, Identity } from '@conclave/transport-libp2p'
+import { Asks } from './asks.ts'
 import type { Connector } from './channel.ts'
 import { Cluster } from './cluster.ts'
 import { type Dial, Dialer, parseEndpoint } from './dialer.ts'
 import { Errands } from './errands.ts'
 import { Aborted, ClientClosed, InvalidEndpoint, Unavailable } from './errors.ts'
 import { Kv } from './kv.ts'
+import { clientPort } from './locks/client-port.ts'
+import { Session, type SessionOptions } from './locks/session.ts'
 import { ClusterMembership } from './membership.ts'
 import type { LeaderNews, MemberNews, NodeStatus } from './protocol.ts'
 import { Reads } from './reads.ts'
@@ -32,7 +35,13 @@ export interface ClientInit {
   /** Default: none. */
   readonly logger?: Logger
   /** How nodes are dialled, what the time is, and where chance comes from: for tests and simulations. */
-  readonly world?: { readonly dial?: Dial; readonly clock?: ClientClock; readonly random?: Random }
+  readonly world?: {
+    readonly dial?: Dial
+    readonly clock?: ClientClock
+    readonly random?: Random
+    /** As whom `dial` dials. */
+    readonly principal?: NodeId
+  }
 }
 
 /** What one member says of itself, or why it says nothing. */
@@ -45,6 +54,11 @@ export interface Client extends AsyncDisposable {
   /** The cluster's name. */
   readonly cluster: string
   readonly kv: Kv
+  /**
+   * Begins a session with the lock service, which is kept alive until it is ended, or this client closed: for locks, ephemeral files, consistent caches. End it, or `await using` it.
+   * @throws RangeError; Unavailable, Aborted, ClientClosed, Refused by a cluster that has no lock service.
+   */
+  session(options?: SessionOptions): Promise<Session>
   /** The leader, as far as the client knows; without `id`, there is none at present. */
   leader(): LeaderNews
   /** Calls `listener` at every change of leader or epoch that the client learns of. @returns what stops it. */
@@ -71,12 +85,19 @@ class ConnectedClient implements Client {
   readonly #writes: Writes
   readonly #reads: Reads
   readonly #errands: Errands
+  readonly #asks: Asks
+  /** Commands that may have to wait before they are proposed: each travels alone, so that it holds up no other. */
+  readonly #patientWrites: Writes
   readonly #watchers = new Set<Watcher>()
   readonly #leaderListeners = new Set<(news: LeaderNews) => void>()
   readonly #readyListeners = new Set<() => void>()
   readonly #ticker: Ticker
   readonly #dialer: Dialer
   readonly #clock: ClientClock
+  readonly #random: Random
+  readonly #principal: () => Promise<NodeId>
+  readonly #timeout: number
+  readonly #sessions = new Set<Session>()
   #closing: Promise<void> | undefined
 
   constructor(init: ClientInit) {
@@ -86,7 +107,10 @@ class ConnectedClient implements Client {
     const random = world?.random ?? { next: () => Math.random() }
     const clock = world?.clock ?? systemClock
     this.#clock = clock
+    this.#random = random
+    this.#timeout = timeout
     this.#dialer = new Dialer(init.host, init.identity)
+    this.#principal = async () => world?.principal ?? this.#dialer.principal()
     this.#cluster = new Cluster({
       endpoints,
       local,
@@ -107,14 +131,19 @@ class ConnectedClient implements Client {
     this.#writes = new Writes({ ...shared, newSessionId: randomSession })
     this.#reads = new Reads(shared)
     this.#errands = new Errands(shared)
+    this.#asks = new Asks(shared)
+    this.#patientWrites = new Writes({ ...shared, newSessionId: randomSession, blockCommands: 1 })
     const watchers = this.#watchers
     this.#ticker = new Ticker(clock, {
-      calls: () => this.#writes.waiting + this.#reads.waiting + this.#errands.waiting,
-      watches: () => watchers.size,
+      calls: () => this.#writes.waiting + this.#patientWrites.waiting + this.#reads.waiting + this.#errands.waiting,
+      // A call that is held is no sign that something is wrong.
+      watches: () => watchers.size + this.#asks.waiting,
       sweep: (now) => {
         this.#writes.sweep(now)
+        this.#patientWrites.sweep(now)
         this.#reads.sweep(now)
         this.#errands.sweep(now)
+        this.#asks.sweep(now)
       },
       ping: () => this.#cluster.ping(),
     })
@@ -122,12 +151,39 @@ class ConnectedClient implements Client {
     this.kv = new Kv({ ...shared, writes: this.#writes, reads: this.#reads, timeout, watchers })
   }
 
+  async session(options: SessionOptions = {}): Promise<Session> {
+    if (this.#closing !== undefined) throw new ClientClosed(true)
+    const port = clientPort({
+      asks: this.#asks,
+      writes: this.#patientWrites,
+      clock: this.#clock,
+      random: this.#random,
+      cluster: this.cluster,
+      principal: await this.#principal(),
+    })
+    const late = new AbortController()
+    const cancel = this.#clock.afterHolding(this.#timeout, () =>
+      late.abort(new Unavailable(`no session within ${this.#timeout} ms (${this.#cluster.problems()})`, false)),
+    )
+    const signal = options.signal === undefined ? late.signal : AbortSignal.any([options.signal, late.signal])
+    try {
+      const session = await Session.begin(port, { ...options, signal })
+      this.#sessions.add(session)
+      session.onOver(() => this.#sessions.delete(session))
+      return session
+    } finally {
+      cancel()
+    }
+  }
+
   get cluster(): string {
     return this.#cluster.name
   }
 
   #changed(): void {
+    this.#asks.changed()
     this.#writes.changed()
+    this.#patientWrites.changed()
     this.#reads.changed()
     this.#errands.changed()
     for (const watcher of [...this.#watchers]) watcher.changed()
@@ -211,10 +267,12 @@ class ConnectedClient implements Client {
   }
 
   async #close(): Promise<void> {
+    await Promise.all([...this.#sessions].map((session) => session.end()))
     for (const watcher of [...this.#watchers]) watcher.close()
     this.#reads.close()
     this.#errands.close()
-    await this.#writes.close()
+    this.#asks.close()
+    await Promise.all([this.#writes.close(), this.#patientWrites.close()])
     this.#ticker.stop()
     this.#cluster.close(new ClientClosed(true))
     this.#leaderListeners.clear()

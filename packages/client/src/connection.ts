@@ -12,6 +12,7 @@ import {
   type Read,
   type ReadLevel,
   type ServerMessage,
+  servicesFeature,
   type WatchEndReason,
 } from './protocol.ts'
 
@@ -37,6 +38,11 @@ export type ChangeResult =
 
 export type MembersResult =
   | ({ readonly type: 'members' } & MembershipNews)
+  | { readonly type: 'refused'; readonly reason: Refusal }
+  | { readonly type: 'lost' }
+
+export type AskResult =
+  | { readonly type: 'reply'; readonly reply: Uint8Array }
   | { readonly type: 'refused'; readonly reason: Refusal }
   | { readonly type: 'lost' }
 
@@ -76,6 +82,7 @@ export class Connection {
   readonly #statuses = new Map<number, (status: NodeStatus | undefined) => void>()
   readonly #changes = new Map<number, (result: ChangeResult) => void>()
   readonly #members = new Map<number, (result: MembersResult) => void>()
+  readonly #asks = new Map<number, (result: AskResult) => void>()
   #readBytes = 0
   #nextId = 0
   #welcomed = false
@@ -90,7 +97,7 @@ export class Connection {
     this.#events = events
     channel.onMessage((bytes) => this.#receive(bytes))
     channel.onClose((error) => this.#end(error ?? new Error('the node closed the connection')))
-    this.#send({ type: 'hello', version: protocolVersion, features: membershipFeature, cluster })
+    this.#send({ type: 'hello', version: protocolVersion, features: membershipFeature | servicesFeature, cluster })
   }
 
   /** The node has said welcome, and the connection lives. */
@@ -100,6 +107,10 @@ export class Connection {
   /** The node takes `reconfigure`, `transfer` and `members`. */
   get knowsMembership(): boolean {
     return (this.#features & membershipFeature) !== 0
+  }
+  /** The node takes `ask` and `withdraw`. */
+  get knowsServices(): boolean {
+    return (this.#features & servicesFeature) !== 0
   }
   get blocks(): number {
     return this.#blocks.size
@@ -184,6 +195,16 @@ export class Connection {
     this.#send({ type: 'members', id, level })
   }
 
+  /** Only while `ready`, and if the node `knowsServices`. @returns what withdraws the call; `settle` is called once, unless it was withdrawn. */
+  ask(machine: number, request: Uint8Array, settle: (result: AskResult) => void): () => void {
+    const id = this.#id()
+    this.#asks.set(id, settle)
+    this.#send({ type: 'ask', id, machine, request })
+    return () => {
+      if (this.#asks.delete(id)) this.#send({ type: 'withdraw', id })
+    }
+  }
+
   /** Asks for a sign of life; gives the connection up if the last two pings had none. */
   ping(): void {
     if (this.#silence >= 2) return this.close(new Error('the node does not answer'))
@@ -204,8 +225,16 @@ export class Connection {
     const reads = [...this.#reads.values()]
     const watches = [...this.#watches.values()]
     const statuses = [...this.#statuses.values()]
-    const others = [...this.#changes.values(), ...this.#members.values()]
-    for (const map of [this.#blocks, this.#reads, this.#watches, this.#statuses, this.#changes, this.#members])
+    const others = [...this.#changes.values(), ...this.#members.values(), ...this.#asks.values()]
+    for (const map of [
+      this.#blocks,
+      this.#reads,
+      this.#watches,
+      this.#statuses,
+      this.#changes,
+      this.#members,
+      this.#asks,
+    ])
       map.clear()
     // Told first, so that nothing that is lost is sent here again.
     this.#events.closed(this, error)
@@ -279,6 +308,12 @@ export class Connection {
         this.#members.delete(message.id)
         if ('refused' in message) return settle?.({ type: 'refused', reason: message.refused })
         return settle?.({ type: 'members', epoch: message.epoch, membership: message.membership })
+      }
+      case 'answer': {
+        const settle = this.#asks.get(message.id)
+        this.#asks.delete(message.id)
+        if ('refused' in message) return settle?.({ type: 'refused', reason: message.refused })
+        return settle?.({ type: 'reply', reply: message.reply })
       }
       case 'pong':
         return

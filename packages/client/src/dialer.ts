@@ -70,6 +70,11 @@ export class Dialer {
     return streamChannel(stream)
   }
 
+  /** Who dials. */
+  async principal(): Promise<NodeId> {
+    return (this.#shared ?? (await this.#host())).id
+  }
+
   #host(): Promise<Host> {
     if (this.#closed) throw new Error('the client is closed')
     this.#own ??= (async () => {

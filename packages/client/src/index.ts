@@ -15,6 +15,8 @@
  *
  * @packageDocumentation
  */
+
+export type { Access, AclNames, LockMode, Problem, Stat, Subscription } from '@conclave/machine-chubby'
 export type { KvEntry, KvEvent } from '@conclave/machine-kv'
 export type { CallOptions } from './call.ts'
 export type { Channel, Connector } from './channel.ts'
@@ -43,6 +45,22 @@ export {
   type WriteOptions,
   type Written,
 } from './kv.ts'
+export { chubbyMachineNumber } from './locks/client-port.ts'
+export type { Duration } from './locks/durations.ts'
+export { FileProblem, LockHeld, LockLost, SessionLost, StaleToken } from './locks/errors.ts'
+export { createFence, type Fence, type FenceStore, memoryFenceStore, type Proof } from './locks/fence.ts'
+export type { File, WriteContents } from './locks/file.ts'
+export type { FileEvent, Handle, OpenOptions } from './locks/handle.ts'
+export type { Lock } from './locks/lock.ts'
+export type {
+  LockOptions,
+  ReadFileOptions,
+  Session,
+  SessionEvents,
+  SessionOptions,
+  SessionState,
+  WriteFileOptions,
+} from './locks/session.ts'
 export type { AddOptions, ClusterMembership, MembersOptions, NewMember } from './membership.ts'
 export type { LeaderNews, MemberNews, MembershipNews, NodeStatus, ReadLevel } from './protocol.ts'
 export type { ClientClock } from './time.ts'

@@ -4,6 +4,8 @@ export const clientProtocol = '/conclave/client/1'
 export const protocolVersion = 1
 /** A bit of `features`: `reconfigure`, `transfer` and `members` are known. */
 export const membershipFeature = 1
+/** A bit of `features`: `ask`, `withdraw` and `answer` are known. */
+export const servicesFeature = 2
 
 /** Bytes of one message, type included. */
 export const maxMessageBytes = 2 * 1024 * 1024
@@ -13,6 +15,8 @@ export const maxBlockBytes = 1.5 * 1024 * 1024
 export const maxReads = 65_536
 /** Bytes of one query, and of one watch request. */
 export const maxQueryBytes = 64 * 1024
+/** Bytes of one request to a machine's service. */
+export const maxAskBytes = 512 * 1024
 /** Bytes of one read's answer. A node splits answers over several messages so that each fits `maxMessageBytes`. */
 export const maxReadReplyBytes = 1024 * 1024 + 64 * 1024
 export const maxStatusBytes = 256 * 1024
@@ -92,6 +96,10 @@ export type ClientMessage =
   | { readonly type: 'transfer'; readonly id: number; readonly to: NodeId }
   /** Answered by `members`. */
   | { readonly type: 'members'; readonly id: number; readonly level: ReadLevel }
+  /** Asks the service of a machine, which may hold the call for long. Answered by one `answer`. This and the next: only to a node whose welcome has `servicesFeature`. */
+  | { readonly type: 'ask'; readonly id: number; readonly machine: number; readonly request: Uint8Array }
+  /** Not answered, and neither is the call any more, unless its answer is on its way. */
+  | { readonly type: 'withdraw'; readonly id: number }
 
 export type ReadReply =
   | { readonly id: number; readonly reply: Uint8Array }
@@ -136,6 +144,10 @@ export type ServerMessage =
       readonly reason: string
     }
   | ({ readonly type: 'members'; readonly id: number } & (MembershipNews | { readonly refused: Refusal }))
+  | ({ readonly type: 'answer'; readonly id: number } & (
+      | { readonly reply: Uint8Array }
+      | { readonly refused: Refusal }
+    ))
   /** The node closes the channel. Nothing follows; what was not answered is unknown. */
   | { readonly type: 'goodbye'; readonly reason: GoodbyeReason }
 

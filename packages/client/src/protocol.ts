@@ -37,6 +37,7 @@ import {
   type ClientMessage,
   goodbyeReasons,
   type LeaderNews,
+  maxAskBytes,
   maxBlockBytes,
   maxMessageBytes,
   maxQueryBytes,
@@ -67,6 +68,8 @@ const clientTypes = {
   reconfigure: 8,
   transfer: 9,
   members: 10,
+  ask: 11,
+  withdraw: 12,
 } as const
 const serverTypes = {
   welcome: 0x81,
@@ -81,6 +84,7 @@ const serverTypes = {
   goodbye: 0x8a,
   changed: 0x8b,
   members: 0x8c,
+  answer: 0x8d,
 } as const
 /** The outcome of a change that is done; 0 is unknown, others are refusals. */
 const doneCode = 255
@@ -114,6 +118,10 @@ export const encodeClientMessage = (message: ClientMessage): Chunks => {
       return [writer.u32(message.id).string(message.to).take()]
     case 'members':
       return [writer.u32(message.id).u8(readLevels.indexOf(message.level)).take()]
+    case 'ask':
+      return [writer.u32(message.id).u8(message.machine).take(), message.request]
+    case 'withdraw':
+      return [writer.u32(message.id).take()]
   }
 }
 
@@ -151,6 +159,10 @@ const readClientBody = (type: number, reader: ByteReader): ClientMessage => {
       return { type: 'transfer', id: reader.u32(), to: readNodeId(reader) }
     case clientTypes.members:
       return { type: 'members', id: reader.u32(), level: pick(readLevels, reader.u8(), 'read level') }
+    case clientTypes.ask:
+      return { type: 'ask', id: reader.u32(), machine: reader.u8(), request: rest(reader, maxAskBytes, 'a request') }
+    case clientTypes.withdraw:
+      return { type: 'withdraw', id: reader.u32() }
     default:
       throw new MalformedBytes(`a client message of type ${type}`)
   }
@@ -224,6 +236,9 @@ export const encodeServerMessage = (message: ServerMessage): Chunks => {
     case 'members':
       if ('refused' in message) return [writer.u32(message.id).u8(outcomeCode(message.refused)).take()]
       return [writeMembership(writer.u32(message.id).u8(0).u64(message.epoch), message.membership).take()]
+    case 'answer':
+      if ('refused' in message) return [writer.u32(message.id).u8(outcomeCode(message.refused)).take()]
+      return [writer.u32(message.id).u8(0).take(), message.reply]
   }
 }
 
@@ -269,6 +284,13 @@ const readMembers = (reader: ByteReader): ServerMessage => {
   return { type: 'members', id, epoch: reader.u64() as Epoch, membership: readMembership(reader) }
 }
 
+const readAnswer = (reader: ByteReader): ServerMessage => {
+  const id = reader.u32()
+  const code = reader.u8()
+  if (code !== 0) return { type: 'answer', id, refused: pick(refusals, code - 1, 'refusal') }
+  return { type: 'answer', id, reply: rest(reader, maxReadReplyBytes, 'an answer') }
+}
+
 const readServerBody = (type: number, reader: ByteReader): ServerMessage => {
   switch (type) {
     case serverTypes.welcome:
@@ -295,6 +317,8 @@ const readServerBody = (type: number, reader: ByteReader): ServerMessage => {
       return readChanged(reader)
     case serverTypes.members:
       return readMembers(reader)
+    case serverTypes.answer:
+      return readAnswer(reader)
     default:
       throw new MalformedBytes(`a server message of type ${type}`)
   }

@@ -47,6 +47,8 @@ export interface WritesInit {
   readonly clock: ClientClock
   readonly random: Random
   readonly newSessionId: () => bigint
+  /** Commands of one block at most. Default 16,384. */
+  readonly blockCommands?: number
   /** Some call waits from now on. */
   readonly wake: () => void
 }
@@ -57,6 +59,7 @@ export interface WritesInit {
  */
 export class Writes {
   readonly #init: WritesInit
+  readonly #blockCommands: number
   #session: Session
   readonly #sessions = new Set<Session>()
   #openingOn: Connection | undefined
@@ -76,6 +79,7 @@ export class Writes {
 
   constructor(init: WritesInit) {
     this.#init = init
+    this.#blockCommands = init.blockCommands ?? limits.blockCommands
     this.#session = this.#newSession()
   }
 
@@ -179,7 +183,7 @@ export class Writes {
   #take(session: Session): Write[] {
     const writes: Write[] = []
     let bytes = 0
-    while (this.#head < this.#queue.length && writes.length < limits.blockCommands && !session.full) {
+    while (this.#head < this.#queue.length && writes.length < this.#blockCommands && !session.full) {
       const write = this.#queue[this.#head] as Write
       if (!write.settled) {
         bytes += write.bytes.length + commandOverhead
@@ -210,7 +214,7 @@ export class Writes {
         if (write.session !== session) continue
         if (
           writes.length > 0 &&
-          (bytes + write.bytes.length > limits.blockBytes || writes.length >= limits.blockCommands)
+          (bytes + write.bytes.length > limits.blockBytes || writes.length >= this.#blockCommands)
         ) {
           this.#send(connection, session, writes)
           writes = []

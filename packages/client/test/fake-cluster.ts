@@ -240,6 +240,10 @@ export class FakeNode {
           membership: this.#cluster.membership,
         })
       }
+      case 'ask':
+        return this.send(served, { type: 'answer', id: message.id, refused: 'unsupported' })
+      case 'withdraw':
+        return
     }
   }
 

@@ -5,6 +5,8 @@ export const limits = {
   componentBytes: 255,
   /** Bytes of a file: it is read and written whole (section 2.2 of the Chubby paper). */
   contentBytes: 256 * 1024,
+  /** Bytes of all files together. */
+  cellBytes: 256 * 1024 * 1024,
   /** Sessions at most; one more is refused. */
   sessions: 65_536,
   /** Handles that one session may hold. */

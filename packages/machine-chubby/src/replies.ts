@@ -21,7 +21,7 @@ export const problems = [
   'mismatch',
   /** The sequencer that was set on the handle is no longer valid. */
   'stale-sequencer',
-  /** The handle holds or awaits the lock already, in another mode. */
+  /** The handle holds or awaits the lock already, in another mode; or another handle holds that of a node which was to be deleted. */
   'lock-in-use',
   /** A bound of `limits` is reached. */
   'too-many',

@@ -22,9 +22,10 @@ export interface ChubbyView {
   nextLift(): number | undefined
   /**
    * Every path whose cached answer the command might change, whatever is applied before it: all that may be created, written, deleted, or come to be read by
-   * others. `'all'`: it might be any (an access control list). What does not parse or is sure to be refused: none.
+   * others. `'all'`: it might be any (an access control list).
+   * @param isChanging whether a command that may change this path is on its way into the log.
    */
-  touches(command: ChubbyCommand): readonly string[] | 'all'
+  touches(command: ChubbyCommand, isChanging: (path: string) => boolean): readonly string[] | 'all'
   /** As this principal may read it; undefined: there is no such node. */
   file(path: string, principal: string): FileContents | Problem | undefined
   answer(query: ChubbyQuery, principal: string): QueryReply

@@ -53,9 +53,12 @@ export const streamChannel = (stream: FrameStream): ServedChannel => {
   }
 }
 
-/** The two ends of a channel within this process: for a client, and for the service. */
-export const localChannels = (self: NodeId): { readonly client: Channel; readonly served: ServedChannel } => {
-  const [client, server] = channelPair(self, self)
+/** The two ends of a channel within this process: for a client, and for the service. @param as who the client is; by default, the node itself. */
+export const localChannels = (
+  self: NodeId,
+  as: NodeId = self,
+): { readonly client: Channel; readonly served: ServedChannel } => {
+  const [client, server] = channelPair(as, self)
   const served: ServedChannel = {
     peer: server.peer,
     // What is sent here is handed over in the next turn; a feed sends a bounded amount in each.

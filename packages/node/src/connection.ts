@@ -11,9 +11,10 @@ import {
   type ReadLevel,
   type ReadReply,
   type ServerMessage,
+  servicesFeature,
 } from '@conclave/client/protocol'
 import { type Feed, MalformedBytes, type NodeId, unreachable } from '@conclave/interface'
-import type { Changed, Served, ServedChannel, ServedMembership } from './served.ts'
+import type { Changed, Served, ServedChannel, ServedMembership, Submitted } from './served.ts'
 
 /** What one client may have outstanding; beyond it requests are refused as `overloaded`. */
 export const connectionLimits = {
@@ -27,6 +28,8 @@ export const connectionLimits = {
   statuses: 64,
   /** Changes of the members, and wishes for another leader. */
   changes: 16,
+  /** Calls to services, which may be held. */
+  asks: 65_536,
   helloMillis: 10_000,
 } as const
 
@@ -52,6 +55,8 @@ export class ClientConnection {
   readonly #self: NodeId
   readonly #cluster: string
   readonly #watches = new Map<number, Feed>()
+  /** What withdraws each call to a service. */
+  readonly #asks = new Map<number, () => void>()
   readonly #hello: NodeJS.Timeout
   #greeted = false
   #open = true
@@ -136,6 +141,8 @@ export class ClientConnection {
     clearTimeout(this.#hello)
     for (const feed of this.#watches.values()) feed.close()
     this.#watches.clear()
+    for (const withdraw of this.#asks.values()) withdraw()
+    this.#asks.clear()
   }
 
   #receive(bytes: Uint8Array): void {
@@ -157,7 +164,7 @@ export class ClientConnection {
     clearTimeout(this.#hello)
     this.#greeted = true
     // An older client reads a welcome without features, and says that it has none.
-    const known = this.#served.membership === undefined ? 0 : membershipFeature
+    const known = servicesFeature | (this.#served.membership === undefined ? 0 : membershipFeature)
     this.#features = message.features === 0 ? undefined : message.features & known
     this.#welcome()
   }
@@ -196,6 +203,10 @@ export class ClientConnection {
         return this.#change(message.id, (served, done) => done(served.transfer(message.to)))
       case 'members':
         return this.#members(message.id, message.level)
+      case 'ask':
+        return this.#ask(message.id, message.machine, message.request)
+      case 'withdraw':
+        return this.#withdraw(message.id)
       default:
         return unreachable(message)
     }
@@ -206,12 +217,13 @@ export class ClientConnection {
     if (this.#blocks >= connectionLimits.blocks || this.#blockBytes + length > connectionLimits.blockBytes) {
       return this.#send({ type: 'outcome', blockId, outcome: 'overloaded' })
     }
-    this.#served.submit(block, (result) => {
+    const answer = (result: Submitted): void => {
       this.#blocks -= 1
       this.#blockBytes -= length
       if ('replies' in result) this.#send({ type: 'replies', blockId, replies: result.replies })
       else this.#send({ type: 'outcome', blockId, outcome: result.outcome })
-    })
+    }
+    this.#served.submit(block, answer, this.#channel.peer)
     this.#blocks += 1
     this.#blockBytes += length
   }
@@ -304,6 +316,24 @@ export class ClientConnection {
   #unwatch(id: number): void {
     this.#watches.get(id)?.close()
     this.#watches.delete(id)
+  }
+
+  #ask(id: number, machine: number, request: Uint8Array): void {
+    if (this.#asks.has(id)) return this.#goodbye('malformed')
+    if (this.#asks.size >= connectionLimits.asks) return this.#send({ type: 'answer', id, refused: 'overloaded' })
+    // The service may keep the request, which is a view on a whole frame.
+    const withdraw = this.#served.ask(machine, this.#channel.peer, request.slice(), (result) => {
+      this.#asks.delete(id)
+      if ('reply' in result && result.reply.length > maxReadReplyBytes)
+        this.#send({ type: 'answer', id, refused: 'invalid' })
+      else this.#send({ type: 'answer', id, ...result })
+    })
+    this.#asks.set(id, withdraw)
+  }
+
+  #withdraw(id: number): void {
+    this.#asks.get(id)?.()
+    this.#asks.delete(id)
   }
 
   #status(id: number): void {

@@ -12,6 +12,7 @@ import {
   type Transport,
 } from '@conclave/interface'
 import { fileJournal } from '@conclave/journal-file'
+import { chubbyMachine } from '@conclave/machine-chubby'
 import { kvMachine } from '@conclave/machine-kv'
 import { createReplica, type Replica, systemClock } from '@conclave/replica'
 import {
@@ -81,7 +82,7 @@ export interface ConclaveNode extends AsyncDisposable {
 
 const systemRandom: Random = { next: Math.random }
 /** The names that count machines from 1, on every node alike. */
-const machines = () => [kvMachine()]
+const machines = () => [kvMachine(), chubbyMachine()]
 
 /**
  * Starts a node: resolves once it has recovered its journal, listens and takes part; there may be no leader yet. Installs no signal handler, never

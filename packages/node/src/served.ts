@@ -4,6 +4,9 @@ import type { Feed, Membership, MembershipChange, NodeId, Refusal } from '@concl
 /** What became of a submitted block: its replies, a definite refusal, or unknown. */
 export type Submitted = { readonly replies: Uint8Array } | { readonly outcome: Refusal | 'unknown' }
 
+/** What a service answered, or why it did not. */
+export type Asked = { readonly reply: Uint8Array } | { readonly refused: Refusal }
+
 /** What became of a change of the members, or of a wish for another leader; `reason`: of a refusal, for people. */
 export interface Changed {
   readonly outcome: 'done' | Refusal | 'unknown'
@@ -22,8 +25,10 @@ export interface ServedMembership {
 
 /** What a client connection asks of its node. */
 export interface Served {
-  /** Takes a block as it came from the client; answers exactly once, not within the call. @throws MalformedBytes if the block does not parse. */
-  submit(block: Uint8Array, done: (result: Submitted) => void): void
+  /** Takes a block as it came from the client whose key is `principal`; answers exactly once, not within the call. @throws MalformedBytes if the block does not parse. */
+  submit(block: Uint8Array, done: (result: Submitted) => void, principal: NodeId): void
+  /** Asks a machine's service on behalf of `principal`; answers at most once, not within the call. @returns what withdraws the call. */
+  ask(machine: number, principal: NodeId, request: Uint8Array, done: (result: Asked) => void): () => void
   /** Answers once, when `query` may be asked: without a refusal, the state is then as fresh as `level` says. */
   read(level: ReadLevel, done: (refused?: Refusal) => void): void
   /** Undefined: there is no such machine. */

@@ -6,5 +6,5 @@
 export { localChannels } from './channels.ts'
 export { ClientService } from './client-service.ts'
 export { nodeStatus, type StatusContext } from './node-status.ts'
-export type { Changed, Served, ServedChannel, ServedMembership, Submitted } from './served.ts'
-export { servedMembership } from './serving.ts'
+export type { Asked, Changed, Served, ServedChannel, ServedMembership, Submitted } from './served.ts'
+export { servedCalls, servedMembership } from './serving.ts'

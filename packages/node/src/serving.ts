@@ -7,10 +7,30 @@ import type { Served, ServedMembership } from './served.ts'
 
 /** What clients are served of a replica. @param status a `NodeStatus` as JSON. */
 export const servedBy = (replica: Replica, roster: Roster, status: () => string): Served => ({
-  submit: (block, done) =>
-    replica.submit(block, (outcome) => {
-      if (outcome.type === 'replies') done({ replies: outcome.bytes })
-      else done({ outcome: outcome.type === 'refused' ? outcome.reason : 'unknown' })
+  ...servedCalls(replica),
+  leader: () => leaderNews(replica, roster),
+  members: () => roster.members(),
+  membership: servedMembership(replica),
+  status,
+})
+
+/** What the replica itself answers. */
+export const servedCalls = (
+  replica: Replica,
+): Pick<Served, 'submit' | 'ask' | 'read' | 'query' | 'watch' | 'restoring'> => ({
+  submit: (block, done, principal) =>
+    replica.submit(
+      block,
+      (outcome) => {
+        if (outcome.type === 'replies') done({ replies: outcome.bytes })
+        else done({ outcome: outcome.type === 'refused' ? outcome.reason : 'unknown' })
+      },
+      principal,
+    ),
+  ask: (machine, principal, request, done) =>
+    replica.ask(machine, principal, request, (outcome) => {
+      if (outcome.type === 'reply') done({ reply: outcome.bytes })
+      else done({ refused: outcome.reason })
     }),
   read: (level, done) =>
     replica.read(level, (outcome) => {
@@ -20,10 +40,6 @@ export const servedBy = (replica: Replica, roster: Roster, status: () => string)
   query: (machine, query) => replica.query(machine, query),
   watch: (machine, request) => replica.watch(machine, request),
   restoring: () => replica.status().restoring,
-  leader: () => leaderNews(replica, roster),
-  members: () => roster.members(),
-  membership: servedMembership(replica),
-  status,
 })
 
 const leaderNews = (replica: Replica, roster: Roster): LeaderNews => {

@@ -3,6 +3,7 @@ import {
   assert,
   type Decided,
   decodeBatch,
+  type Epoch,
   epoch,
   type LogTime,
   type Position,
@@ -19,6 +20,7 @@ const decidedBytes = (decided: Decided): number => (decided.type === 'batch' ? d
 export class Applier {
   readonly #machines: readonly StateMachine[]
   readonly #sessions: SessionTable
+  readonly #reigned: (epoch: Epoch) => void
   #point: Point = { position: position(0), epoch: epoch(0n), time: 0 as LogTime }
   #queue: Decided[] = []
   #backlog = 0
@@ -28,9 +30,11 @@ export class Applier {
   batches = 0
   bytes = 0
 
-  constructor(machines: readonly StateMachine[], sessions: SessionTable) {
+  /** @param reigned told of every reign that was applied. */
+  constructor(machines: readonly StateMachine[], sessions: SessionTable, reigned: (epoch: Epoch) => void = () => {}) {
     this.#machines = machines
     this.#sessions = sessions
+    this.#reigned = reigned
   }
 
   /** Up to where everything is applied. */
@@ -93,6 +97,7 @@ export class Applier {
     if (decided.type !== 'reign') return
     this.#point = { ...this.#point, epoch: decided.epoch }
     for (const machine of this.#machines) machine.reign?.(decided.epoch, decided.leader, decided.position)
+    this.#reigned(decided.epoch)
   }
 
   #applyBatch(at: Position, under: ApplyContext['epoch'], bytes: Uint8Array): void {

@@ -13,6 +13,7 @@ import {
   type NodeId,
   type Random,
   type ReadLevel,
+  type Refusal,
   type StateMachine,
   type Status,
   type Supports,
@@ -25,6 +26,7 @@ import { Driver } from './driver.ts'
 import { lanTiming, type ReplicaLimits, resolveLimits } from './limits.ts'
 import type { BlockDone } from './proposals.ts'
 import type { ReadDone } from './reads.ts'
+import { type AskDone, Services } from './services.ts'
 import { SessionTable } from './sessions.ts'
 import type { Point } from './snapshot-body.ts'
 
@@ -93,8 +95,14 @@ export interface Replica {
   /**
    * Submits the commands of one client (`encodeBlock`), which are decided together and in order. The replica owns the bytes from here on.
    * Malformed: refused as `invalid`. `done` is called exactly once, never before this call has returned.
+   * @param principal whose block it is, for services of machines that look at it: the client's peer id, as its key proved it. Default: nobody's.
    */
-  submit(block: Uint8Array, done: BlockDone): void
+  submit(block: Uint8Array, done: BlockDone, principal?: string): void
+  /**
+   * Asks the service of machine number `machine`, which may hold the call for long. The replica owns the bytes from here on. `done` is called at most once, never before
+   * this call has returned. Returns what withdraws the call: `done` is not called any more.
+   */
+  ask(machine: number, principal: string, request: Uint8Array, done: AskDone): () => void
   /**
    * Asks when a read may be answered. `local`: at once, as stale as this replica is. `lease` where the engine knows no leases: as `linearizable`.
    * On `ready`, call `query` within `done`. `done` is called exactly once; it may be within this call.
@@ -140,6 +148,7 @@ class ComposedReplica implements Replica {
   readonly #limits: ReplicaLimits
   readonly #sessions: SessionTable
   readonly #applier: Applier
+  readonly #services: Services
   readonly #applied = new Listeners<void>()
   readonly #leader = new Listeners<LeaderInfo>()
   readonly #members = new Listeners<Membership>()
@@ -159,7 +168,19 @@ class ComposedReplica implements Replica {
     this.#membership = init.founders
     this.#limits = resolveLimits(init.limits)
     this.#sessions = new SessionTable(init.machines)
-    this.#applier = new Applier(init.machines, this.#sessions)
+    this.#applier = new Applier(init.machines, this.#sessions, (epoch) =>
+      this.#services.reigned(epoch, this.leader?.id === init.self && this.leader.epoch === epoch),
+    )
+    this.#services = new Services({
+      self: init.self,
+      machines: init.machines,
+      clock: init.clock,
+      random: init.random,
+      submit: (block, done) => this.#submit(block, done),
+      confirm: (done) => this.read('lease', done),
+      refusal: (reason) => this.#refusal(reason),
+      failed: (error) => this.#driver?.fail(error),
+    })
   }
 
   async start(): Promise<void> {
@@ -201,8 +222,14 @@ class ComposedReplica implements Replica {
       timing,
       limits: this.#limits,
       applier: this.#applier,
-      applied: () => this.#tell(this.#applied, undefined),
-      leader: (info) => this.#tell(this.#leader, info),
+      applied: () => {
+        this.#services.applied()
+        this.#tell(this.#applied, undefined)
+      },
+      leader: (info) => {
+        this.#services.leaderChanged(info)
+        this.#tell(this.#leader, info)
+      },
       members: (membership) => this.#decidedMembers(membership),
       failed: (error) => this.#failed(error),
     })
@@ -214,10 +241,22 @@ class ComposedReplica implements Replica {
     await transport.start(driver)
   }
 
-  submit(block: Uint8Array, done: BlockDone): void {
-    const guarded: BlockDone = (outcome) => this.#guard(() => done(outcome))
-    if (this.#driver === undefined) this.#init.clock.defer(() => guarded({ type: 'refused', reason: 'not-ready' }))
-    else this.#driver.submit(block, guarded)
+  submit(block: Uint8Array, done: BlockDone, principal = ''): void {
+    this.#services.submit(block, principal, (outcome) => this.#guard(() => done(outcome)))
+  }
+
+  #submit(block: Uint8Array, done: BlockDone): void {
+    if (this.#driver === undefined) this.#init.clock.defer(() => done({ type: 'refused', reason: 'not-ready' }))
+    else this.#driver.submit(block, done)
+  }
+
+  ask(machine: number, principal: string, request: Uint8Array, done: AskDone): () => void {
+    return this.#services.ask(machine, principal, request, (outcome) => this.#guard(() => done(outcome)))
+  }
+
+  #refusal(reason: Refusal): { readonly type: 'refused'; readonly reason: Refusal; readonly leader?: NodeId } {
+    const leader = this.leader?.id
+    return { type: 'refused', reason, ...(leader === undefined ? {} : { leader }) }
   }
 
   read(level: ReadLevel | 'local', done: ReadDone): void {
@@ -314,6 +353,7 @@ class ComposedReplica implements Replica {
 
   async #close(): Promise<void> {
     if (this.#phase !== 'failed') this.#phase = 'closed'
+    this.#services.stop()
     this.#driver?.stop()
     await this.#release()
   }
@@ -338,6 +378,7 @@ class ComposedReplica implements Replica {
 
   #failed(error: Error): void {
     this.#phase = 'failed'
+    this.#services.stop()
     this.#init.logger.error({ err: error }, 'this node has stopped for good')
     this.#init.transport
       .close()

@@ -10,6 +10,7 @@ import {
   silentLogger,
   type Timing,
 } from '@conclave/interface'
+import { chubbyMachine } from '@conclave/machine-chubby'
 import { kvMachine } from '@conclave/machine-kv'
 import type { ReplicaLimits } from '@conclave/replica'
 import { type Faults, type MemoryNetwork, memoryNetwork } from '@conclave/transport-memory'
@@ -23,7 +24,7 @@ export interface TestClusterInit {
   readonly nodes?: number
   /** Default Raft. */
   readonly engine?: EngineFactory
-  /** State machines of your own, made anew for each start of a node. The store of `client.kv` is always there as well, and comes first. */
+  /** State machines of your own, made anew for each start of a node. The store of `client.kv` and the lock service are always there as well, and come first. */
   readonly machines?: () => readonly StateMachine[]
   /** What goes wrong on the network between the nodes. Default: nothing. */
   readonly faults?: Partial<Faults>
@@ -116,6 +117,8 @@ class InProcessCluster implements TestCluster {
   #groups: ReadonlyMap<NodeId, number> | undefined
   #closing: Promise<void> | undefined
 
+  #clientsMade = 0
+
   constructor(count: number, init: TestClusterInit) {
     const { engine = raft, machines = () => [], faults = {}, timing = fastTiming, limits = {} } = init
     this.#logger = init.logger ?? silentLogger
@@ -128,10 +131,10 @@ class InProcessCluster implements TestCluster {
       timing,
       limits,
       logger: this.#logger,
-      machines: () => [kvMachine(), ...machines()],
+      machines: () => [kvMachine(), chubbyMachine(), ...machines()],
       transport: (id) => this.#network.transport(id),
       stopped: (id, stopped) => (stopped ? this.#network.pause(id) : this.#network.resume(id)),
-      dialFrom: (from) => this.#dial((to) => this.#isCut(from, to) || this.#find(from).state === 'paused'),
+      dialFrom: (from) => this.#dial(from, (to) => this.#isCut(from, to) || this.#find(from).state === 'paused'),
       changed: () => this.#changed(),
     }
     for (const founder of founders) this.#nodes.push(new InProcessNode(founder, this.#world))
@@ -186,17 +189,18 @@ class InProcessCluster implements TestCluster {
 
   // ---- clients --------------------------------------------------------------------------------------------------------------------
 
-  #dial(cutFrom: (to: NodeId) => boolean): Dial {
+  #dial(as: NodeId, cutFrom: (to: NodeId) => boolean): Dial {
     return async (id) => {
       const node = this.#find(id)
-      return node.open(() => node.state === 'paused' || cutFrom(id))
+      return node.open(() => node.state === 'paused' || cutFrom(id), as)
     }
   }
 
   async client(options: ClientOptions = {}): Promise<Client> {
     if (this.#closing !== undefined) throw new NodeNotRunning('the cluster is closed')
     const endpoints = this.nodes.map(({ id }, at) => `${memberNumber(at + 1).addresses[0]}/p2p/${id}`)
-    const world = { dial: this.#dial(() => false) }
+    const principal = nodeId(`client-${++this.#clientsMade}`)
+    const world = { dial: this.#dial(principal, () => false), principal }
     const client = await connect({ logger: this.#logger, ...options, endpoints, cluster: clusterName, world })
     this.#clients.add(client)
     return client

@@ -11,7 +11,14 @@ import type {
   Transport,
 } from '@conclave/interface'
 import { type MemoryJournal, memoryJournal } from '@conclave/journal-memory'
-import { ClientService, localChannels, nodeStatus, type Served, servedMembership } from '@conclave/node/service'
+import {
+  ClientService,
+  localChannels,
+  nodeStatus,
+  type Served,
+  servedCalls,
+  servedMembership,
+} from '@conclave/node/service'
 import { createReplica, type Replica, type ReplicaLimits } from '@conclave/replica'
 import { NodeNotRunning } from './errors.ts'
 import { GatedChannel } from './gated-channel.ts'
@@ -172,25 +179,13 @@ export class InProcessNode implements TestNode {
 
   #connect(): Promise<Client> {
     const { cluster, logger, dialFrom } = this.#world
-    const local = { node: this.id, open: () => this.open(() => this.#paused) }
-    return connect({ local, cluster, logger, world: { dial: dialFrom(this.id) } })
+    const local = { node: this.id, open: () => this.open(() => this.#paused, this.id) }
+    return connect({ local, cluster, logger, world: { dial: dialFrom(this.id), principal: this.id } })
   }
 
   #served(replica: Replica): Served {
     return {
-      submit: (block, done) =>
-        replica.submit(block, (outcome) => {
-          if (outcome.type === 'replies') done({ replies: outcome.bytes })
-          else done({ outcome: outcome.type === 'refused' ? outcome.reason : 'unknown' })
-        }),
-      read: (level, done) =>
-        replica.read(level, (outcome) => {
-          if (outcome.type === 'ready') done()
-          else done(outcome.type === 'refused' ? outcome.reason : 'not-ready')
-        }),
-      query: (machine, query) => replica.query(machine, query),
-      watch: (machine, request) => replica.watch(machine, request),
-      restoring: () => replica.status().restoring,
+      ...servedCalls(replica),
       leader: () => this.#leaderNews(replica),
       members: () => membersOf(replica),
       membership: servedMembership(replica),
@@ -204,10 +199,10 @@ export class InProcessNode implements TestNode {
     return { epoch, addresses, ...(id === undefined ? {} : { id }) }
   }
 
-  /** A client's channel to this node. `blocked`: nothing passes at present. @throws NodeNotRunning */
-  open(blocked: () => boolean): GatedChannel {
+  /** A client's channel to this node. `blocked`: nothing passes at present. @param as who the client is. @throws NodeNotRunning */
+  open(blocked: () => boolean, as: NodeId): GatedChannel {
     const { service } = this.life
-    const { client, served } = localChannels(this.id)
+    const { client, served } = localChannels(this.id, as)
     service.accept(served)
     const channel: GatedChannel = new GatedChannel(client, blocked, () => this.#channels.delete(channel))
     this.#channels.add(channel)

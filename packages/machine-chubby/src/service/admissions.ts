@@ -1,0 +1,117 @@
+import type { AdmissionId, Refusal } from '@conclave/interface'
+import type { ChubbyCommand } from '../commands.ts'
+import type { ChubbyView } from '../view.ts'
+import type { Caches, Touched } from './caches.ts'
+import { laneOf } from './commands.ts'
+import type { Lease } from './lease.ts'
+
+/** A command on its way: `waiting` in its lane, `flushing` caches, `open` in the log. */
+interface Admission {
+  readonly command: ChubbyCommand
+  readonly lane: string
+  /** Undefined: of no session that the leader knows. */
+  readonly lease: Lease | undefined
+  /** Lets it go. */
+  readonly go: (refused?: Refusal) => void
+  state: 'waiting' | 'flushing' | 'open'
+  touched: Touched
+}
+
+export interface AdmissionsInit {
+  readonly view: ChubbyView
+  readonly caches: Caches
+  /** Tells a session to drop a path, and gives the number of the notice. */
+  readonly invalidate: (lease: Lease, path: string) => number
+  readonly leases: () => Iterable<Lease>
+}
+
+/**
+ * Lets commands into the log, each once nobody caches any more what it may change. What ends a session waits until all else of that session is settled, since only
+ * then it is known which ephemeral nodes go with it; and what comes after it waits until the session is gone.
+ */
+export class Admissions {
+  readonly #init: AdmissionsInit
+  readonly #all = new Map<AdmissionId, Admission>()
+  /** Those that are not in the log. */
+  readonly #pending = new Map<AdmissionId, Admission>()
+  readonly #lanes = new Map<string, AdmissionId[]>()
+  #dirty = false
+
+  constructor(init: AdmissionsInit) {
+    this.#init = init
+  }
+
+  add(id: AdmissionId, command: ChubbyCommand, lease: Lease | undefined, go: (refused?: Refusal) => void): void {
+    const lane = laneOf(command)
+    const admission: Admission = { command, lane, lease, go, state: 'waiting', touched: [] }
+    this.#all.set(id, admission)
+    this.#pending.set(id, admission)
+    const queue = this.#lanes.get(lane)
+    if (queue === undefined) this.#lanes.set(lane, [id])
+    else queue.push(id)
+    this.#dirty = true
+  }
+
+  /** @param certain whether it is known that it has been applied, or never will be. */
+  settled(id: AdmissionId, certain: boolean): void {
+    const admission = this.#all.get(id)
+    if (admission === undefined) return
+    this.#all.delete(id)
+    this.#pending.delete(id)
+    const { lane, lease, touched, state } = admission
+    const queue = this.#lanes.get(lane)?.filter((other) => other !== id) ?? []
+    if (queue.length === 0) this.#lanes.delete(lane)
+    else this.#lanes.set(lane, queue)
+    if (lease !== undefined && state === 'open') lease.inFlight -= 1
+    // Its client may try again; until then the session lives.
+    if (lease !== undefined && admission.command.type === 'endSession') lease.closing = false
+    // What may yet be applied keeps its paths from being cached for as long as this reign lasts.
+    if (state !== 'waiting' && certain) this.#init.caches.end(touched)
+    this.#dirty = true
+  }
+
+  /** A cacher may have acknowledged, or a lease may be over. */
+  look(): void {
+    this.#dirty = true
+  }
+
+  /** Lets go what can go. */
+  run(): void {
+    while (this.#dirty) {
+      this.#dirty = false
+      for (const [id, admission] of this.#pending) {
+        if (admission.state === 'waiting') this.#begin(id, admission)
+        if (admission.state === 'flushing') this.#propose(id, admission)
+      }
+    }
+  }
+
+  #begin(id: AdmissionId, admission: Admission): void {
+    const { command, lane, lease } = admission
+    const { view, caches, invalidate, leases } = this.#init
+    if (this.#lanes.get(lane)?.[0] !== id) return
+    const ends = command.type === 'endSession' || command.type === 'expire'
+    if (lease !== undefined) {
+      if (ends && lease.inFlight > 0) {
+        lease.closing = true
+        return
+      }
+      if (!ends && lease.closing && view.session(lease.session.id) !== undefined) return
+      if (ends) {
+        lease.closing = true
+        caches.drop(lease)
+      }
+    }
+    admission.touched = view.touches(command, (path) => caches.isChanging(path))
+    caches.begin(admission.touched, invalidate, leases)
+    admission.state = 'flushing'
+  }
+
+  #propose(id: AdmissionId, admission: Admission): void {
+    if (!this.#init.caches.isFlushed(admission.touched)) return
+    admission.state = 'open'
+    this.#pending.delete(id)
+    if (admission.lease !== undefined) admission.lease.inFlight += 1
+    admission.go()
+  }
+}

@@ -1,0 +1,86 @@
+import type { CallId } from '@conclave/interface'
+import type { Notice, NumberedNotice } from '../calls.ts'
+import type { SessionView } from '../view.ts'
+
+/** Notices kept for a session that does not fetch them; more collapse into one that says so. */
+const maxNotices = 1024
+/** Notices of one reply. */
+const noticesPerReply = 256
+
+/** A KeepAlive that is held, and when it came. */
+export interface HeldCall {
+  readonly call: CallId
+  readonly since: number
+}
+
+/** What the leader keeps of one session while it reigns: until when it lives, and what it is still to be told. All times are the service's own. */
+export class Lease {
+  readonly session: SessionView
+  /** Not ended by the leader before. Never falls. */
+  end: number
+  held: HeldCall | undefined
+  /** It is being ended, by its client or since its lease is over: its commands wait until it is gone. */
+  closing = false
+  /** The held KeepAlive waits for a round that confirms the reign. */
+  extending = false
+  /** Commands that were let into the log and are not settled. */
+  inFlight = 0
+  /** What it caches, as far as it was let. */
+  readonly cached = new Set<string>()
+  /** What it was told to drop, and by which notice. */
+  readonly dropping = new Map<string, number>()
+  #notices: NumberedNotice[] = []
+  #serial = 0
+  #acked = 0
+
+  constructor(session: SessionView, end: number) {
+    this.session = session
+    this.end = end
+  }
+
+  get acked(): number {
+    return this.#acked
+  }
+  /** The serial of the last notice. */
+  get told(): number {
+    return this.#serial
+  }
+  get pending(): boolean {
+    return this.#notices.length > 0
+  }
+  /** What comes next would be more than is kept. */
+  get full(): boolean {
+    return this.#notices.length >= maxNotices
+  }
+
+  /** @returns its serial. */
+  tell(notice: Notice): number {
+    this.#serial += 1
+    this.#notices.push({ serial: this.#serial, notice })
+    return this.#serial
+  }
+
+  /** Forgets what was not fetched: it was too much. @returns the serial of the notice that says so. */
+  collapse(): number {
+    this.#notices = []
+    return this.tell({ type: 'lost' })
+  }
+
+  /** The oldest notices that are not acknowledged. */
+  batch(): readonly NumberedNotice[] {
+    return this.#notices.slice(0, noticesPerReply)
+  }
+
+  /** A serial that was never told acknowledges nothing. @returns true if it is news. */
+  acknowledge(serial: number): boolean {
+    if (serial <= this.#acked || serial > this.#serial) return false
+    this.#acked = serial
+    const first = this.#notices.findIndex((notice) => notice.serial > serial)
+    this.#notices = first < 0 ? [] : this.#notices.slice(first)
+    return true
+  }
+
+  extend(end: number): void {
+    if (end > this.end) this.end = end
+  }
+}
