@@ -29,7 +29,7 @@ const found: Readonly<Record<MachineFault, string>> = {
   'adds the restored state to its own': 'restore: replaces the whole state',
   'throws at a malformed body what it likes': 'restore: all or nothing',
   'tells events twice': 'poll: events since the last call',
-  'applies what it only has to admit': 'admit: has no effect',
+  'changes in its service': 'service: has no effect',
 }
 
 describe('the suite of machines', () => {

@@ -5,6 +5,7 @@ import {
   type Capture,
   type Feed,
   MalformedBytes,
+  type Service,
   type StateMachine,
 } from '@conclave/interface'
 
@@ -22,7 +23,7 @@ export const machineFaults = [
   'adds the restored state to its own',
   'throws at a malformed body what it likes',
   'tells events twice',
-  'applies what it only has to admit',
+  'changes in its service',
 ] as const
 export type MachineFault = (typeof machineFaults)[number]
 
@@ -61,9 +62,24 @@ export class Registers implements StateMachine {
     return this.#fault === 'reads the clock' ? Uint8Array.of(Date.now() % 2) : done
   }
 
-  async admit(command: Uint8Array): Promise<Uint8Array | undefined> {
-    if (this.#fault === 'applies what it only has to admit') this.#values.set(command[0] ?? 0, malformed)
-    return command.length > 33 ? malformed : undefined
+  /** Lets everything in, and answers whatever it is asked. */
+  service(): Service {
+    let effects: { answers: { call: number; reply: Uint8Array }[]; admitted: { admission: number }[] } = {
+      answers: [],
+      admitted: [],
+    }
+    return {
+      step: (input) => {
+        if (this.#fault === 'changes in its service' && input.type === 'tick') this.#values.set(0, malformed)
+        if (input.type === 'ask') effects.answers.push({ call: input.call, reply: Uint8Array.of(0) })
+        if (input.type === 'admit') effects.admitted.push({ admission: input.admission })
+      },
+      drain: () => {
+        const drained = { ...effects, propose: [] }
+        effects = { answers: [], admitted: [] }
+        return drained
+      },
+    }
   }
 
   query(query: Uint8Array): Uint8Array {

@@ -350,8 +350,10 @@ export class Applying {
     if (!handle.access.write || parent === undefined || !mayDo(state, parent, record.principal, 'write'))
       return refused('denied')
     if (state.childrenOf(node.path).size > 0) return refused('not-empty')
-    // It would be taken away from under a holder that is told only later, and could be granted again.
-    if (node.lock.holders.some((holder) => !same(holder, handle))) return refused('lock-in-use')
+    // It would be taken away from under a holder that is told only later, from under its lock-delay, or from those in line.
+    const { lock } = node
+    const others = [...lock.holders, ...lock.waiters].filter((other) => !same(other, handle))
+    if (isDelayed(lock, state.time) || others.length > 0) return refused('lock-in-use')
     for (const other of state.handlesOn(node.path))
       if (!same(other, handle)) this.#events.tell(other.session, { type: 'invalid', handle: other.handle })
     state.removeNode(node.path)

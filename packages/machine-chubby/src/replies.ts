@@ -116,14 +116,21 @@ export interface SessionInfo {
   readonly locks: number
 }
 
+/** Who holds a lock, or waits for it. */
+export interface LockParty {
+  readonly session: bigint
+  readonly handle: number
+  readonly principal: string
+}
+
 export interface LockInfo {
   readonly path: string
   readonly mode: 'free' | LockMode
   readonly token: bigint
   readonly lockGeneration: bigint
-  /** Session and principal of each. */
-  readonly holders: readonly { readonly session: bigint; readonly principal: string }[]
-  readonly waiters: readonly { readonly session: bigint; readonly principal: string; readonly mode: LockMode }[]
+  readonly holders: readonly LockParty[]
+  /** In line. */
+  readonly waiters: readonly (LockParty & { readonly mode: LockMode })[]
   readonly delay: number
 }
 

@@ -238,15 +238,19 @@ export class StateView implements ChubbyView {
 
   #lockInfo(node: NodeRecord): LockInfo {
     const { sessions } = this.#current()
-    const owner = ({ session }: HandleKey) => ({ session, principal: sessions.get(session)?.record.principal ?? '' })
+    const party = ({ session, handle }: HandleKey) => ({
+      session,
+      handle,
+      principal: sessions.get(session)?.record.principal ?? '',
+    })
     const { mode, token, generation, holders, waiters } = node.lock
     return {
       path: node.path,
       mode,
       token,
       lockGeneration: generation,
-      holders: holders.map(owner),
-      waiters: waiters.map((waiter) => ({ ...owner(waiter), mode: waiter.mode })),
+      holders: holders.map(party),
+      waiters: waiters.map((waiter) => ({ ...party(waiter), mode: waiter.mode })),
       delay: this.#delayOf(node),
     }
   }

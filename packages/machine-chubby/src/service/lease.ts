@@ -23,7 +23,7 @@ export class Lease {
   closing = false
   /** The held KeepAlive waits for a round that confirms the reign. */
   extending = false
-  /** Commands that were let into the log and are not settled. */
+  /** Commands whose turn has come and that are not settled. */
   inFlight = 0
   /** What it caches, as far as it was let. */
   readonly cached = new Set<string>()
