@@ -129,7 +129,11 @@ class Run {
     const { around, cluster, nemesis } = this.world
     const broken = (invariant: string, what: string): void => this.world.broken(invariant, what)
     const watch = new LockWatch({ scene: this.scene, hit: (mark) => this.#hit(mark), broken })
-    const revive = (session: bigint): void => actors.find((actor) => actor.session === session)?.revive()
+    const revive = (session: bigint): boolean => {
+      const actor = actors.find((each) => each.session === session)
+      actor?.revive()
+      return actor !== undefined
+    }
     const ambush = new Ambush({ around, cluster, nemesis, revive })
     return [(seen) => watch.see(seen), (seen) => ambush.see(seen)]
   }

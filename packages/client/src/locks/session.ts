@@ -598,6 +598,16 @@ export class Session implements AsyncDisposable {
     yield* handle.events()
   }
 
+  /** Ends another session of the same principal: its locks pass on at once. @throws Refused if it is somebody else's. */
+  async endOther(session: bigint): Promise<void> {
+    await this.command({ type: 'endSession', session }, 'a session')
+  }
+
+  /** The path as the cell knows it. @throws RangeError if it is no path. */
+  resolve(path: string): string {
+    return this.#path(path)
+  }
+
   /** Asks the lock service anything, at the leader. */
   query(query: ChubbyQuery): Promise<QueryReply> {
     return this.#query(query)

@@ -162,17 +162,35 @@ export class Actor {
   async #program(port: SimulatedPort, clock: ProcessClock): Promise<void> {
     const { around, scene } = this.#init
     while (!clock.dead && this.#begun < this.#left) {
-      const times = { ttl: integer(this.#random, 500, 700), grace: integer(this.#random, 100, 900) }
+      const times = { ttl: integer(this.#random, 500, 700), grace: integer(this.#random, 100, 1_500) }
       const session = await this.#during('the begin of a session', around.parts.session.begin(port, times))
       if (clock.dead) return
       this.#session = session
       scene.began(session, clock, this.number)
+      const ended = { yes: false }
+      const watching = this.#keepReading(session, clock, ended)
       await Promise.all(Array.from({ length: lanes }, () => this.#lane(session, clock)))
+      ended.yes = true
+      await watching
       if (clock.dead) return
       await this.#during('the end of a session', session.end())
       scene.ended(session)
     }
     if (!clock.dead) this.finished = true
+  }
+
+  /** Looks at a file again and again, as cheap as its cache makes it: also while it is cut off and its lease is good. */
+  async #keepReading(session: Session, clock: ProcessClock, ended: { readonly yes: boolean }): Promise<void> {
+    while (!ended.yes && !clock.dead && session.state !== 'expired') {
+      await this.#sleep(between(this.#random, 5, 50))
+      if (ended.yes || clock.dead) return
+      try {
+        await this.#readFile(session)
+      } catch (error) {
+        if (codeOf(error) !== 'session-lost') throw error
+        return
+      }
+    }
   }
 
   async #lane(session: Session, clock: ProcessClock): Promise<void> {

@@ -14,8 +14,8 @@ export interface AmbushInit {
   readonly around: Surroundings
   readonly cluster: Cluster
   readonly nemesis: Nemesis
-  /** The client of this session is well again, if it lives. */
-  readonly revive: (session: bigint) => void
+  /** The client of this session is well again; false if it is gone. */
+  readonly revive: (session: bigint) => boolean
 }
 
 /**
@@ -37,11 +37,10 @@ export class Ambush {
     const node = cluster.byId(seen.node)
     if (session === undefined || node === undefined || around.clock.now() >= around.plan.chaosMillis) return
     const random = around.streams('ambush', ++this.#count)
-    if (!chance(random, 0.4)) return
+    if (!this.#init.revive(session) && !chance(random, 0.2)) return
     const strike = { id: firstId + this.#count, at: around.clock.now() }
     const millis = between(random, 120, 400)
     this.#init.nemesis.strike({ ...strike, type: 'isolate', node: node.number, millis })
-    this.#init.revive(session)
     for (let attempt = 1; attempt <= 4; attempt++)
       around.clock.after(millis + attempt * between(random, 60, 160), () => {
         if (around.clock.now() < around.plan.chaosMillis)
