@@ -41,7 +41,7 @@ export interface Grant {
   readonly instance: bigint
 }
 
-/** What a request for a lock came to. `position`: how many stand before it in line. `delayed`: held by nobody, but under a lock-delay. */
+/** What a request for a lock came to. `position`: how many stand before it in line. `delayed`: it is under a lock-delay. */
 export type LockAnswer =
   | ({ readonly state: 'held' } & Grant)
   | { readonly state: 'queued'; readonly position: number }
@@ -121,7 +121,7 @@ export interface LockInfo {
   readonly mode: 'free' | LockMode
   readonly token: bigint
   readonly lockGeneration: bigint
-  /** Session and principal of each. */
+  /** Session and principal of each, at most a page. */
   readonly holders: readonly { readonly session: bigint; readonly principal: string }[]
   readonly waiters: readonly { readonly session: bigint; readonly principal: string; readonly mode: LockMode }[]
   readonly delay: number
