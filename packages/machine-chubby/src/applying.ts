@@ -4,7 +4,7 @@ import type { ChubbyCommand, LockMode, OpenCommand } from './commands.ts'
 import { crc32c } from './crc32c.ts'
 import type { EventLog } from './event-log.ts'
 import { limits } from './limits.ts'
-import { enqueue, grant, holds, isDelayed, leave, standing } from './locks.ts'
+import { enqueue, grant, isDelayed, leave, standing } from './locks.ts'
 import { ancestorsOf, nameOf, parentOf, root } from './paths.ts'
 import type { CommandReply, LockAnswer, Problem } from './replies.ts'
 import { decodeSequencer, type Sequencer } from './sequencer.ts'
@@ -387,9 +387,9 @@ export class Applying {
   }
 
   /** Somebody asked in vain. */
-  #tellHolders(node: NodeRecord): void {
-    for (const each of this.#state.handlesOn(node.path))
-      if (each.subscriptions.includes('conflicting') && holds(node.lock, each))
-        this.#events.tell(each.session, { type: 'conflicting', handle: each.handle })
+  #tellHolders({ lock }: NodeRecord): void {
+    for (const key of lock.holders)
+      if (this.#state.handle(key)?.subscriptions.includes('conflicting') === true)
+        this.#events.tell(key.session, { type: 'conflicting', handle: key.handle })
   }
 }

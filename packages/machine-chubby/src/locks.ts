@@ -81,6 +81,7 @@ export const standing = (
 ): Exclude<LockAnswer, { state: 'busy' }> | { readonly state: 'none' } => {
   const { mode, token, generation } = lock
   if (mode !== 'free' && holds(lock, key)) return { state: 'held', mode, token, lockGeneration: generation, instance }
-  const position = lock.waiters.findIndex((other) => same(other, key))
+  // From the end: whoever has just come is there, however long the line.
+  const position = lock.waiters.findLastIndex((other) => same(other, key))
   return position < 0 ? { state: 'none' } : { state: 'queued', position: lock.holders.length + position }
 }
