@@ -41,7 +41,7 @@ export interface Grant {
   readonly instance: bigint
 }
 
-/** What a request for a lock came to. `position`: how many stand before it in line. `delayed`: held by nobody, but under a lock-delay. */
+/** What a request for a lock came to. `position`: how many stand before it in line. `delayed`: it is under a lock-delay. */
 export type LockAnswer =
   | ({ readonly state: 'held' } & Grant)
   | { readonly state: 'queued'; readonly position: number }
@@ -128,8 +128,9 @@ export interface LockInfo {
   readonly mode: 'free' | LockMode
   readonly token: bigint
   readonly lockGeneration: bigint
+  /** At most a page of them. */
   readonly holders: readonly LockParty[]
-  /** In line. */
+  /** In line; at most a page. */
   readonly waiters: readonly (LockParty & { readonly mode: LockMode })[]
   readonly delay: number
 }
