@@ -162,7 +162,7 @@ describe('a test cluster', () => {
     expect(textOf(await cluster.read('counter', new Uint8Array()))).toBe('42')
     await leader.restart()
     await expect.poll(() => textOf(leader.query('counter', new Uint8Array()) ?? bytes('restoring'))).toBe('42')
-    expect(() => leader.query('count', new Uint8Array())).toThrow(/no machine "count"; there are kv, counter/)
+    expect(() => leader.query('count', new Uint8Array())).toThrow(/no machine "count"; there are kv, chubby, counter/)
     await expect(cluster.propose('count', bytes('1'))).rejects.toThrow(/no machine "count"/)
   })
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type Epoch, MalformedBytes, type Monotonic, type ServiceInput, type StateMachine } from '@conclave/interface'
+import { MalformedBytes, type StateMachine } from '@conclave/interface'
 import { drawOf, hex, mangled, sameBytes } from '../draw.ts'
 import { rejects } from '../patience.ts'
 import { withoutWorld } from '../purity.ts'
@@ -166,52 +166,7 @@ export const commands: readonly Case[] = [
     }
     assert.equal(machine.hash(), hash, 'a malformed query changed the state')
   }),
-  (subject, seeds) => ({
-    name: 'service: has no effect on the state, answers what it holds no longer than it reigns, and never throws',
-    ...(subject.machine().service === undefined && { skipped: 'the machine has no service' }),
-    run: () => eachSeed(seeds, (seed) => Promise.resolve(lookAfter(subject, seed))),
-  }),
 ]
-
-/** Feeds a service what its driver would, and things that no client should send. */
-const lookAfter = (subject: MachineSubject, seed: number): void => {
-  const machine = lived(subject, stepsOf(subject, seed, short))
-  const service = machine.service?.()
-  if (service === undefined) return
-  const [draw, hash] = [drawOf(seed), machine.hash()]
-  let now = 0
-  let [rounds, asked] = [0, 0]
-  const step = (input: ServiceInput): void => {
-    now += draw.next() < 0.05 ? 20_000 : draw.next() * 60
-    attempt(input.type, () => service.step(input, now as Monotonic))
-    const { answers, confirm, admitted } = attempt('drain', () => service.drain())
-    for (const { call } of answers) assert.ok(call <= asked, `call ${call} was answered, and never made`)
-    for (const { admission } of admitted)
-      assert.ok(admission <= asked, `${admission} was admitted, and never asked for`)
-    if (confirm !== undefined) {
-      assert.ok(confirm > rounds, 'rounds are numbered upwards')
-      rounds = confirm
-    }
-  }
-  step({ type: 'reigns', epoch: 1n as Epoch })
-  for (let at = 0; at < 300; at++) {
-    const bytes = draw.next() < 0.5 ? draw.bytes(30) : mangled(draw, subject.command(draw, at))
-    const inputs: readonly ServiceInput[] = [
-      { type: 'tick' },
-      { type: 'applied' },
-      { type: 'ask', call: ++asked, principal: 'somebody', request: bytes },
-      { type: 'withdrawn', call: Math.ceil(draw.next() * asked) },
-      { type: 'admit', admission: ++asked, principal: 'somebody', command: bytes },
-      { type: 'settled', admission: Math.ceil(draw.next() * asked), outcome: 'applied' },
-      { type: 'confirmed', round: rounds, reigns: draw.next() < 0.7 },
-    ]
-    const input = inputs[Math.floor(draw.next() * inputs.length)]
-    if (input !== undefined) step(input)
-  }
-  step({ type: 'deposed' })
-  step({ type: 'ask', call: ++asked, principal: 'somebody', request: draw.bytes(30) })
-  assert.equal(machine.hash(), hash, 'the service changed the state')
-}
 
 /** @throws Error that says what threw. */
 const attempt = <T>(what: string, run: () => T): T => {
