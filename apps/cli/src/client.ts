@@ -1,4 +1,5 @@
 import type { Client } from '@conclave/client'
+import type { Identity } from '@conclave/transport-libp2p'
 import { Flags } from '@oclif/core'
 import { CommandFailed, exitCodes } from './exit.ts'
 import { addressOf, requireCluster, requireNode } from './local/cluster.ts'
@@ -33,11 +34,18 @@ interface ClientChoice {
   readonly endpoints?: readonly string[] | undefined
   readonly data?: string | undefined
   readonly node?: string | undefined
+  readonly identity?: string | undefined
   readonly timeout: number
 }
 
+/** The key in this file; made if there is none. */
+const identityOf = async (file: string): Promise<Identity> => {
+  const { loadOrCreateIdentity } = await import('@conclave/transport-libp2p')
+  return loadOrCreateIdentity(file)
+}
+
 /** A client of the cluster that the flags name. libp2p is loaded here, and not before. */
-export const openClient = async (flags: ClientChoice): Promise<Client> => {
+export const openClient = async (flags: ClientChoice, signal?: AbortSignal): Promise<Client> => {
   const target: Target =
     flags.node === undefined
       ? findTarget(flags)
@@ -51,8 +59,14 @@ export const openClient = async (flags: ClientChoice): Promise<Client> => {
     )
   }
   const { connect } = await import('@conclave/client')
+  const identity = flags.identity === undefined ? {} : { identity: await identityOf(flags.identity) }
   try {
-    return await connect({ endpoints: target.endpoints, timeout: flags.timeout * 1000 })
+    return await connect({
+      endpoints: target.endpoints,
+      timeout: flags.timeout * 1000,
+      ...identity,
+      ...(signal === undefined ? {} : { signal }),
+    })
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'unavailable') throw error
     throw new CommandFailed(

@@ -3,7 +3,7 @@ import type { KvEntry, KvEvent } from '@conclave/client'
 const strict = new TextDecoder('utf-8', { fatal: true })
 
 /** A value as text, or as base64 if it is no text. */
-const valueJson = (value: Uint8Array): { readonly value: string } | { readonly valueBase64: string } => {
+export const valueJson = (value: Uint8Array): { readonly value: string } | { readonly valueBase64: string } => {
   try {
     return { value: strict.decode(value) }
   } catch {

@@ -8,18 +8,18 @@ export const exitCodes = {
   /** The outcome is unknown, or no leader can be reached. */
   unavailable: 4,
 } as const
-export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 /** A failure that says what to do next. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed'
-  readonly exit: ExitCode
+  /** One of `exitCodes`, or what a command is told to end with. */
+  readonly exit: number
   /** Machine-readable, in kebab case. */
   readonly code: string
   /** What to try next; a line or several. */
   readonly hint: string | undefined
 
-  constructor(exit: ExitCode, code: string, message: string, hint?: string) {
+  constructor(exit: number, code: string, message: string, hint?: string) {
     super(message)
     this.exit = exit
     this.code = code
@@ -40,11 +40,26 @@ const usageCodes = new Set([
   'engine-contract',
   'engine-name-taken',
 ])
-const refusedCodes = new Set(['refused', 'compacted'])
+const refusedCodes = new Set([
+  'refused',
+  'compacted',
+  // What the lock service says.
+  'no-node',
+  'exists',
+  'not-a-directory',
+  'is-a-directory',
+  'not-empty',
+  'no-handle',
+  'denied',
+  'mismatch',
+  'stale-sequencer',
+  'lock-in-use',
+  'too-many',
+])
 const unavailableCodes = new Set(['unavailable', 'aborted', 'overloaded', 'client-closed'])
 
 /** The exit code for an error of any layer; `definite: false` is an unknown outcome. */
-export const exitCodeOf = (error: unknown): ExitCode => {
+export const exitCodeOf = (error: unknown): number => {
   if (error instanceof CommandFailed) return error.exit
   const code = field(error, 'code')
   if (typeof code === 'string' && usageCodes.has(code)) return exitCodes.usage

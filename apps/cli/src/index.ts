@@ -1,6 +1,15 @@
 import type { Hook } from '@oclif/core'
 import { Compare } from './commands/compare.ts'
 import { Down } from './commands/down.ts'
+import { Elect } from './commands/elect.ts'
+import { FsAcl } from './commands/fs/acl.ts'
+import { FsCat } from './commands/fs/cat.ts'
+import { FsLs } from './commands/fs/ls.ts'
+import { FsMkdir } from './commands/fs/mkdir.ts'
+import { FsRm } from './commands/fs/rm.ts'
+import { FsStat } from './commands/fs/stat.ts'
+import { FsWatch } from './commands/fs/watch.ts'
+import { FsWrite } from './commands/fs/write.ts'
 import { Init } from './commands/init.ts'
 import { KvDel } from './commands/kv/del.ts'
 import { KvGet } from './commands/kv/get.ts'
@@ -8,12 +17,17 @@ import { KvImport } from './commands/kv/import.ts'
 import { KvLs } from './commands/kv/ls.ts'
 import { KvPut } from './commands/kv/put.ts'
 import { KvWatch } from './commands/kv/watch.ts'
+import { Lock } from './commands/lock.ts'
+import { LockList } from './commands/lock-list.ts'
 import { Logs } from './commands/logs.ts'
 import { MemberAdd } from './commands/member/add.ts'
 import { MemberPromote, MemberRemove, MemberUpdate, MoveLeader } from './commands/member/change.ts'
 import { MemberList } from './commands/member/list.ts'
 import { NodeKill, NodePause, NodeRestart, NodeResume } from './commands/node/control.ts'
 import { NodeStart } from './commands/node/start.ts'
+import { SessionEnd } from './commands/session/end.ts'
+import { SessionList } from './commands/session/list.ts'
+import { SessionShow } from './commands/session/show.ts'
 import { Simulate } from './commands/simulate.ts'
 import { Status } from './commands/status.ts'
 import { Up } from './commands/up.ts'
@@ -59,4 +73,18 @@ export const COMMANDS = {
   'kv:ls': KvLs,
   'kv:watch': KvWatch,
   'kv:import': KvImport,
+  lock: Lock,
+  elect: Elect,
+  'lock-list': LockList,
+  'fs:ls': FsLs,
+  'fs:cat': FsCat,
+  'fs:write': FsWrite,
+  'fs:mkdir': FsMkdir,
+  'fs:rm': FsRm,
+  'fs:stat': FsStat,
+  'fs:acl': FsAcl,
+  'fs:watch': FsWatch,
+  'session:list': SessionList,
+  'session:show': SessionShow,
+  'session:end': SessionEnd,
 }

@@ -2,11 +2,31 @@ import { Flags } from '@oclif/core'
 import { CommandFailed, exitCodes } from './exit.ts'
 import type { ProcessRecord } from './local/process.ts'
 
+const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /** Resolves to the first signal that asks this process to end. A second one is not taken any more: it ends at once. */
 export const endSignal = (): Promise<NodeJS.Signals> =>
   new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve(signal))
+    for (const signal of endSignals) process.once(signal, () => resolve(signal))
   })
+
+/** A terminal, and the process that the user started, may both send the same signal. */
+const sameSignalMillis = 100
+
+/** Calls `listener` with every signal that asks this process to end, and how many came before it. @returns what stops it. */
+export const onEndSignals = (listener: (signal: NodeJS.Signals, before: number) => void): (() => void) => {
+  let [count, last] = [0, Number.NEGATIVE_INFINITY]
+  const heard = (signal: NodeJS.Signals): void => {
+    const now = performance.now()
+    if (now - last < sameSignalMillis) return
+    last = now
+    listener(signal, count++)
+  }
+  for (const signal of endSignals) process.on(signal, heard)
+  return () => {
+    for (const signal of endSignals) process.off(signal, heard)
+  }
+}
 
 /** `--owner PID/STARTED`: what a child of `conclave up` is started with. */
 export const ownerFlag = {

@@ -598,19 +598,19 @@ export class Session implements AsyncDisposable {
     yield* handle.events()
   }
 
-  /** Ends another session of the same principal: its locks pass on at once. @throws Refused if it is somebody else's. */
-  async endOther(session: bigint): Promise<void> {
-    await this.command({ type: 'endSession', session }, 'a session')
-  }
-
-  /** The path as the cell knows it. @throws RangeError if it is no path. */
-  resolve(path: string): string {
-    return this.#path(path)
-  }
-
-  /** Asks the lock service anything, at the leader. */
+  /** Asks the lock service anything, at the leader. @throws RangeError if a path is none; SessionLost. */
   query(query: ChubbyQuery): Promise<QueryReply> {
+    if ('path' in query) return this.#query({ ...query, path: this.#path(query.path) })
+    if ('prefix' in query) return this.#query({ ...query, prefix: this.#path(query.prefix) })
     return this.#query(query)
+  }
+
+  /**
+   * Ends another session of this same client, by its key: what that one holds passes on at once. One that is not there is ended already.
+   * @throws Refused if it is somebody else's; SessionLost.
+   */
+  async endOther(id: bigint): Promise<void> {
+    await this.command({ type: 'endSession', session: id }, 'a session')
   }
 }
 

@@ -23,6 +23,8 @@ export class Lease {
   closing = false
   /** The held KeepAlive waits for a round that confirms the reign. */
   extending = false
+  /** Its client has not heard of this lease, and may have little left of the one that the leader before gave: it is told as soon as it asks. */
+  owed = false
   /** Commands whose turn has come and that are not settled. */
   inFlight = 0
   /** What it caches, as far as it was let. */

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import { Args, Flags } from '@oclif/core'
 import { ConclaveCommand } from '../../base-command.ts'
 import { clientFlags, maxTimeoutSeconds, openClient } from '../../client.ts'
-import { CommandFailed, type ExitCode, exitCodeOf, exitCodes } from '../../exit.ts'
+import { CommandFailed, exitCodeOf, exitCodes } from '../../exit.ts'
 import { BadLine, type ImportSummary, Interrupted, importRecords, readRecords } from '../../import-records.ts'
 import { Progress } from '../../progress.ts'
 import { endSignal } from '../../signals.ts'
@@ -98,7 +98,7 @@ const failure = (error: unknown, line: number | undefined, summary: ImportSummar
       `${count}; everything before that line is written. Repair it and import again: a put can be repeated.`,
     )
   }
-  const exit: ExitCode = exitCodeOf(error)
+  const exit = exitCodeOf(error)
   const at = line === undefined ? '' : `line ${line}: `
   return new CommandFailed(
     exit,
