@@ -17,7 +17,7 @@ export type ServiceInput =
   | { readonly type: 'applied' }
   /** A client asks. `principal` is its peer id, as its key proved it. `request` may be kept. */
   | { readonly type: 'ask'; readonly call: CallId; readonly principal: string; readonly request: Uint8Array }
-  /** Nobody waits for the answer any more. */
+  /** Nobody waits for the answer any more; if it comes all the same, nobody hears it. */
   | { readonly type: 'withdrawn'; readonly call: CallId }
   /**
    * A command of a client, before it is proposed: only while this node reigns, and proposed in no other reign than this. It is the only one of its block for a machine with a service,
@@ -42,7 +42,7 @@ export interface ServiceEffects {
   ))[]
   /** The command may be proposed now, or is refused: then nothing more is told of it. */
   readonly admitted: readonly { readonly admission: AdmissionId; readonly refused?: Refusal }[]
-  /** Ask for a round to a quorum, or its equal under a lease, that begins now. Answered by `confirmed`, unless deposed. Rises. */
+  /** Ask for a round to a quorum, or its equal under a lease, that begins now. Answered by `confirmed`, unless deposed. Rises within a reign. */
   readonly confirm?: number
   /**
    * Commands of the service's own, sent until they are decided: each once, as long as the table of sessions remembers whom they are from. What `applied` brings is all that is told of
