@@ -1,7 +1,14 @@
 import { machineCompliance } from '@conclave/compliance/machine'
 import { epoch, type Random } from '@conclave/interface'
 import { describe, test } from 'vitest'
-import { type ChubbyCommand, chubbyMachine, encodeCommand, encodeQuery, type LockMode } from '../src/index.ts'
+import {
+  type ChubbyCommand,
+  type ChubbyQuery,
+  chubbyMachine,
+  encodeCommand,
+  encodeQuery,
+  type LockMode,
+} from '../src/index.ts'
 
 const upTo = ({ next }: Random, most: number): number => Math.floor(next() * most)
 const pick = <T>(random: Random, choices: readonly [T, ...T[]]): T =>
@@ -50,7 +57,7 @@ machineCompliance({
   command: (random) => encodeCommand(command(random)),
   query: (random) =>
     encodeQuery(
-      pick(random, [
+      pick<ChubbyQuery>(random, [
         { type: 'stat', path: '/ls/cell/a' },
         { type: 'file', path: '/ls/cell/dir/c' },
         { type: 'children', path: '/ls/cell', after: '', limit: 10 },
