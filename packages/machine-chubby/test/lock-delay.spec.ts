@@ -111,6 +111,15 @@ test('a sequencer of a node that was made anew is stale, though path and mode ar
   expect(cell.apply({ type: 'release', ...onHandle })).toMatchObject({ had: 'nothing' })
 })
 
+test('bytes that are no sequencer are malformed', () => {
+  const cell = cellOf(1n)
+  cell.open(1n, 1, a)
+  const sequencer = Uint8Array.of(9)
+  const set = { type: 'setSequencer', session: 1n, handle: 1, sequencer } as const
+  expect(cell.apply(set)).toMatchObject({ problem: 'malformed' })
+  expect(cell.ask({ type: 'checkSequencer', sequencer })).toMatchObject({ problem: 'malformed' })
+})
+
 test('many who wait to share a lock get it together', () => {
   const cell = new Cell()
   const readers = Array.from({ length: 3000 }, (_, at) => BigInt(at + 2))

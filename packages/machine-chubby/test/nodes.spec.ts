@@ -48,6 +48,16 @@ describe('a session', () => {
     })
   })
 
+  test('is one of a bounded number', () => {
+    const cell = cellOf()
+    for (let at = 0; at < limits.sessions; at++) cell.sessions(BigInt(at))
+    const create = { type: 'createSession', session: 65_535n, principal: 'p65535', lease: 1000 } as const
+    expect(cell.apply({ ...create, session: 65_536n })).toMatchObject({ problem: 'too-many' })
+    expect(cell.apply(create)).toMatchObject({ status: 'done' })
+    cell.apply({ type: 'endSession', session: 7n })
+    expect(cell.apply({ ...create, session: 65_536n })).toMatchObject({ status: 'done' })
+  })
+
   test('has a bounded number of handles', () => {
     const cell = cellOf(1n)
     for (let handle = 1; handle <= limits.handlesPerSession; handle++) cell.open(1n, handle, file)

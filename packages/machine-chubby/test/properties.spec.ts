@@ -206,7 +206,7 @@ const modelState = ({ locks, time }: Model): unknown =>
 
 test('locks are granted, queued, delayed and told as a naive model says, also across a restore', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.nat(60), async (steps, moved) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 120, size: 'max' }), fc.nat(120), async (steps, moved) => {
       const cell = new Cell()
       const model = new Model()
       cell.reign(reign)
@@ -221,6 +221,6 @@ test('locks are granted, queued, delayed and told as a naive model says, also ac
       expect(stateOf(cell)).toEqual(modelState(model))
       expect((await copyOf(cell.machine)).hash()).toBe(cell.machine.hash())
     }),
-    { numRuns: 400 },
+    { numRuns: 1000 },
   )
 })
