@@ -10,7 +10,8 @@ export interface SimulateFlags {
   readonly nodes?: number | undefined
   readonly faults: string
   readonly leases: boolean
-  readonly workload: Workload
+  /** Default `kv`. */
+  readonly workload?: Workload
 }
 
 export interface SimulateRequest {
@@ -69,7 +70,7 @@ export const requestFrom = (flags: SimulateFlags): SimulateRequest => {
       faults,
       ...(flags.nodes === undefined ? {} : { nodes: flags.nodes }),
       ...(flags.leases ? { leases: true } : {}),
-      ...(flags.workload === 'kv' ? {} : { workload: flags.workload }),
+      ...(flags.workload === undefined || flags.workload === 'kv' ? {} : { workload: flags.workload }),
     },
     first,
     runs: flags.runs ?? (millis === undefined ? few : Number.MAX_SAFE_INTEGER - first),
