@@ -104,14 +104,14 @@ describe.each(['raft', 'paxos', 'zab'])('programs that use locks on %s', { timeo
     const third = begin('line', { ...hold, holdMillis: 100 })
     await waiting('line', 2)
     const { leader } = await status(cwd)
-    await killNode(cwd, leader)
+    await killNode(cwd, leader ?? '')
     expect((await first.heard('gives back')).held).toBe(true)
     await third.heard('gives back')
     const tokens = [first, second, third].map(({ said }) => said().filter(({ what }) => what === 'holds'))
     expect(tokens.map(({ length }) => length)).toEqual([1, 1, 1])
     const numbers = tokens.map(([line]) => Number(line?.token))
     expect(numbers).toEqual(numbers.toSorted((a, b) => a - b))
-    await run(cwd, ['node', 'restart', leader])
+    await run(cwd, ['node', 'restart', leader ?? ''])
   })
 
   test('a client that hears nothing of the cluster is in jeopardy, and safe again if it comes back in time', async () => {

@@ -172,10 +172,10 @@ describe('conclave lock', { timeout: 120_000 }, () => {
       (count) => count >= 3,
     )
     const { leader } = await status(cwd)
-    await killNode(cwd, leader)
+    await killNode(cwd, leader ?? '')
     for (const { ended } of contenders) expect(await ended).toMatchObject({ code: 0, stderr: '' })
     expect((await readFile(file, 'utf8')).trim()).toBe('20')
-    await run(cwd, ['node', 'restart', leader])
+    await run(cwd, ['node', 'restart', leader ?? ''])
   })
 
   test('goes on through the death of the leader', async () => {

@@ -46,6 +46,7 @@ export class SimulatedPort implements LockPort {
   readonly #init: PortInit
   readonly #links = new Map<SimulatedNode, Link>()
   readonly #calls = new Set<Call>()
+  #confidant: SimulatedNode | undefined
   #leader: { readonly epoch: bigint; readonly id?: NodeId } = { epoch: -1n }
   readonly #session: bigint
   #opened: Promise<void> | undefined
@@ -67,11 +68,13 @@ export class SimulatedPort implements LockPort {
     this.#listen()
   }
 
-  /** Some other node says who leads, as the second connection of a client does. */
+  /** Some other node says who leads, as the second connection of a client does: for a while the same, which may know less than others. */
   #listen(): void {
     const { clock, random, nodes, cutOff } = this.#init
     clock.after(between(random, 40, 120), () => {
-      const engine = cutOff() ? undefined : pick(random, nodes)?.status?.engine
+      if (this.#confidant?.serving === undefined || random.next() < 0.1) this.#confidant = pick(random, nodes)
+      const { status, gate } = this.#confidant ?? {}
+      const engine = cutOff() || gate?.paused === true ? undefined : status?.engine
       if (engine !== undefined) this.#learn(engine.epoch, engine.leader)
       this.#listen()
     })

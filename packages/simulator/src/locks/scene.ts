@@ -54,6 +54,8 @@ export class LockScene {
   readonly #resource = new Resource()
   readonly #beliefs = new Set<Belief>()
   readonly #lives = new Map<bigint, Life>()
+  /** By the log. */
+  readonly #expired = new Set<bigint>()
   /** Paths that somebody may cache whose process is dead, and until when its lease lasts at the most. */
   readonly #deadCachers: { readonly path: string; readonly until: number }[] = []
 
@@ -80,6 +82,8 @@ export class LockScene {
     })
     session.on('safe', () => {
       if (jeopardy) this.#hit('jeopardy to safe')
+      if (this.#expired.has(session.id))
+        this.#around.broken('no early expiry', `client ${client} takes a session for safe that the log has expired`)
       this.#tell('returned', client, 'safe')
     })
     session.on('expired', () => {
@@ -104,6 +108,7 @@ export class LockScene {
 
   /** The log says that a session's time is over: by its own clock it must know so, or be about to. */
   expired(session: bigint): void {
+    this.#expired.add(session)
     const life = this.#lives.get(session)
     if (life === undefined || life.clock.dead) return
     const left = life.session.validUntil - life.clock.now()

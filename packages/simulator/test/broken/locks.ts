@@ -104,17 +104,6 @@ export const brokenLocks: readonly Fixture[] = [
     ],
   },
   {
-    name: 'a lock judged by timers',
-    rule: 'a process that was stopped looks at the clock before it believes in a lock',
-    edits: [
-      {
-        file: 'client/locks/watchdog.ts',
-        find: "return this.#state === 'safe' && this.#init.clock.now() < this.#deadline",
-        replace: "return this.#state === 'safe'",
-      },
-    ],
-  },
-  {
     name: 'last come, first served',
     rule: 'who waits is served in the order of coming, whoever leads',
     edits: [
