@@ -135,6 +135,7 @@ class Run {
       return actor !== undefined
     }
     const ambush = new Ambush({ around, cluster, nemesis, revive })
+    ambush.begin()
     return [(seen) => watch.see(seen), (seen) => ambush.see(seen)]
   }
 

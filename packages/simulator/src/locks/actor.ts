@@ -152,6 +152,7 @@ export class Actor {
       gate: this.#gate,
       principal: `client ${number}`,
       cutOff: () => this.#cut > 0,
+      alone: chance(around.streams('actor alone', number), 0.3),
     })
     this.#program(port, clock).catch((error: unknown) => {
       if (!clock.dead)

@@ -30,6 +30,18 @@ export class Ambush {
     this.#init = init
   }
 
+  /** A leader that is stopped for longer than leases last goes on with its old beliefs, and with what waited for it. */
+  begin(): void {
+    const { around, nemesis } = this.#init
+    const random = around.streams('stopped leader')
+    const [at, millis] = [between(random, 300, around.plan.chaosMillis), between(random, 600, 1_400)]
+    if (!chance(random, 0.4)) return
+    around.clock.after(at, () => {
+      if (around.clock.now() < around.plan.chaosMillis)
+        nemesis.strike({ id: firstId, at, type: 'pause', node: 'leader', millis })
+    })
+  }
+
   see(seen: Observation): void {
     const { around, cluster } = this.#init
     if (seen.type !== 'stepped' || seen.input.type !== 'propose') return

@@ -26,6 +26,8 @@ export interface PortInit {
   readonly gate: Gate
   readonly principal: string
   readonly cutOff: () => boolean
+  /** It has one connection, and hears of another leader only by that. */
+  readonly alone: boolean
 }
 
 /** One call, by whichever link, until it is answered. */
@@ -70,7 +72,8 @@ export class SimulatedPort implements LockPort {
 
   /** Some other node says who leads, as the second connection of a client does: for a while the same, which may know less than others. */
   #listen(): void {
-    const { clock, random, nodes, cutOff } = this.#init
+    const { clock, random, nodes, cutOff, alone } = this.#init
+    if (alone) return
     clock.after(between(random, 40, 120), () => {
       if (this.#confidant?.serving === undefined || random.next() < 0.1) this.#confidant = pick(random, nodes)
       const { status, gate } = this.#confidant ?? {}
