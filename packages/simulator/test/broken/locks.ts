@@ -70,18 +70,6 @@ export const brokenLocks: readonly Fixture[] = [
     ],
   },
   {
-    name: 'KeepAlive answered by a deposed leader',
-    rule: 'a lease is given once a quorum has confirmed that the leader still reigns',
-    edits: [
-      {
-        file: 'machine-chubby/service/reign.ts',
-        find: '    this.#rounds.await((began) => {\n      lease.extending = false',
-        replace:
-          '    const atOnce = (give: (began: number) => void): void => give(this.#time)\n    atOnce((began) => {\n      lease.extending = false',
-      },
-    ],
-  },
-  {
     name: 'a new leader that trusts caches',
     rule: `a new master takes every session for caching anything, until it has acknowledged the fail-over (${paper}, section 2.9)`,
     edits: [
@@ -93,24 +81,13 @@ export const brokenLocks: readonly Fixture[] = [
     ],
   },
   {
-    name: 'a lease counted from its answer',
-    rule: `a client counts its lease from when it sent the KeepAlive (${paper}, section 2.8)`,
-    edits: [
-      {
-        file: 'client/locks/keep-alive.ts',
-        find: 'deadlineOf(sentAt, heldFor + lease)',
-        replace: 'deadlineOf(this.#init.port.clock.now(), heldFor + lease)',
-      },
-    ],
-  },
-  {
     name: 'last come, first served',
     rule: 'who waits is served in the order of coming, whoever leads',
     edits: [
       {
         file: 'machine-chubby/locks.ts',
-        find: 'waiters: [...lock.waiters, waiter] })',
-        replace: 'waiters: [waiter, ...lock.waiters] })',
+        find: 'waiters: [...lock.waiters, waiter],',
+        replace: 'waiters: [waiter, ...lock.waiters],',
       },
     ],
   },
