@@ -1,4 +1,4 @@
-import type { Supports } from '@conclave/interface'
+import type { NodeId, Supports } from '@conclave/interface'
 import { Client, type Clients } from './client.ts'
 import { History, type HistoryOperation } from './history.ts'
 import { smallScale } from './limits.ts'
@@ -129,12 +129,15 @@ class Run {
     const { around, cluster, nemesis } = this.world
     const broken = (invariant: string, what: string): void => this.world.broken(invariant, what)
     const watch = new LockWatch({ scene: this.scene, hit: (mark) => this.#hit(mark), broken })
+    const strand = (node: NodeId, millis: number): void => {
+      for (const actor of actors) if (actor.number % 2 === 1) actor.strand(node, millis)
+    }
     const revive = (session: bigint): boolean => {
       const actor = actors.find((each) => each.session === session)
       actor?.revive()
       return actor !== undefined
     }
-    const ambush = new Ambush({ around, cluster, nemesis, revive })
+    const ambush = new Ambush({ around, cluster, nemesis, revive, strand })
     ambush.begin()
     return [(seen) => watch.see(seen), (seen) => ambush.see(seen)]
   }

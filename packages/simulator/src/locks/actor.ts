@@ -1,5 +1,5 @@
 import type { Lock, Session } from '@conclave/client/locks'
-import type { Random } from '@conclave/interface'
+import type { NodeId, Random } from '@conclave/interface'
 import type { SimulatedNode } from '../node.ts'
 import { Gate, ProcessClock } from '../process-clock.ts'
 import { between, chance, integer, pick } from '../streams.ts'
@@ -37,6 +37,8 @@ export class Actor {
   #clock: ProcessClock
   #lives = 0
   #cut = 0
+  /** Whom it reaches all the same while it is cut off. */
+  #only: NodeId | undefined
   #healed = false
   #left = Number.POSITIVE_INFINITY
   #begun = 0
@@ -94,10 +96,17 @@ export class Actor {
     this.#init.around.clock.after(millis, () => this.#gate.resume())
   }
 
+  /** For so long it reaches nobody but this node. */
+  strand(only: NodeId, millis: number): void {
+    this.#only = only
+    this.#cutOff(millis)
+  }
+
   #cutOff(millis: number): void {
     this.#cut++
     this.#init.around.clock.after(millis, () => {
       if (this.#cut > 0) this.#cut--
+      if (this.#cut === 0) this.#only = undefined
     })
   }
 
@@ -121,6 +130,7 @@ export class Actor {
   /** Nothing is wrong with it any more, for now. */
   revive(): void {
     this.#cut = 0
+    this.#only = undefined
     while (this.#gate.paused) this.#gate.resume()
   }
 
@@ -151,7 +161,7 @@ export class Actor {
       clock,
       gate: this.#gate,
       principal: `client ${number}`,
-      cutOff: () => this.#cut > 0,
+      cutOff: ({ id }) => this.#cut > 0 && id !== this.#only,
       alone: chance(around.streams('actor alone', number), 0.3),
     })
     this.#program(port, clock).catch((error: unknown) => {

@@ -1,4 +1,4 @@
-import { decodeBatch, visitBlock } from '@conclave/interface'
+import { decodeBatch, type NodeId, visitBlock } from '@conclave/interface'
 import { decodeCommand } from '@conclave/machine-chubby'
 import type { Cluster } from '../cluster.ts'
 import type { Nemesis } from '../nemesis/nemesis.ts'
@@ -14,6 +14,8 @@ export interface AmbushInit {
   readonly around: Surroundings
   readonly cluster: Cluster
   readonly nemesis: Nemesis
+  /** Some clients reach nobody but this node for so many milliseconds. */
+  readonly strand: (node: NodeId, millis: number) => void
   /** The client of this session is well again; false if it is gone. */
   readonly revive: (session: bigint) => boolean
 }
@@ -30,15 +32,17 @@ export class Ambush {
     this.#init = init
   }
 
-  /** A leader that is stopped for longer than leases last goes on with its old beliefs, and with what waited for it. */
+  /** A leader that is stopped for longer than leases last goes on with its old beliefs, and with what waited for it, for clients that have heard of no other. */
   begin(): void {
-    const { around, nemesis } = this.#init
+    const { around, cluster, nemesis } = this.#init
     const random = around.streams('stopped leader')
     const [at, millis] = [between(random, 300, around.plan.chaosMillis), between(random, 600, 1_400)]
     if (!chance(random, 0.4)) return
     around.clock.after(at, () => {
-      if (around.clock.now() < around.plan.chaosMillis)
-        nemesis.strike({ id: firstId, at, type: 'pause', node: 'leader', millis })
+      const { leader } = cluster
+      if (leader === undefined || around.clock.now() >= around.plan.chaosMillis) return
+      nemesis.strike({ id: firstId, at, type: 'pause', node: leader.number, millis })
+      this.#init.strand(leader.id, millis + 300)
     })
   }
 

@@ -25,7 +25,8 @@ export interface PortInit {
   readonly clock: ProcessClock
   readonly gate: Gate
   readonly principal: string
-  readonly cutOff: () => boolean
+  /** Nothing passes between it and this node. */
+  readonly cutOff: (node: SimulatedNode) => boolean
   /** It has one connection, and hears of another leader only by that. */
   readonly alone: boolean
 }
@@ -77,7 +78,8 @@ export class SimulatedPort implements LockPort {
     clock.after(between(random, 40, 120), () => {
       if (this.#confidant?.serving === undefined || random.next() < 0.1) this.#confidant = pick(random, nodes)
       const { status, gate } = this.#confidant ?? {}
-      const engine = cutOff() || gate?.paused === true ? undefined : status?.engine
+      const silent = this.#confidant === undefined || cutOff(this.#confidant) || gate?.paused === true
+      const engine = silent ? undefined : status?.engine
       if (engine !== undefined) this.#learn(engine.epoch, engine.leader)
       this.#listen()
     })
@@ -94,10 +96,10 @@ export class SimulatedPort implements LockPort {
 
   #linkFor(target: 'leader' | 'any'): Link | undefined {
     const { around, random, nodes, gate, clock, cutOff } = this.#init
-    const running = nodes.filter(({ serving }) => serving !== undefined)
+    const running = nodes.filter((each) => each.serving !== undefined && !cutOff(each))
     const leader = target === 'leader' ? running.find(({ id }) => id === this.#leader.id) : undefined
     const node = leader ?? pick(random, running)
-    if (node === undefined || cutOff()) return undefined
+    if (node === undefined) return undefined
     const known = this.#links.get(node)
     if (known?.open === true) return known
     const link = new Link({
@@ -105,7 +107,7 @@ export class SimulatedPort implements LockPort {
       random,
       node,
       gate,
-      reachable: () => !clock.dead && !cutOff(),
+      reachable: () => !clock.dead && !cutOff(node),
       broken: (gone) => this.#broken(gone),
     })
     this.#links.set(node, link)
