@@ -140,6 +140,7 @@ export class Reign {
   }
 
   tick(): void {
+    this.#rounds.retry()
     this.#reconcile()
     for (const lease of this.#leases.values()) {
       const left = lease.end - this.#time

@@ -1,6 +1,8 @@
 /** Rounds to a quorum that confirm the reign: one at a time, for all who wait. What comes while one is under way waits for the next, since only a later one says anything to it. */
 export class Rounds {
   #number = 0
+  /** The last one failed: the next waits for `retry`, or a node that cannot ask now would be asked without end. */
+  #failed = false
   /** When the round under way began. */
   #began: number | undefined
   #waiting: ((began: number) => void)[] = []
@@ -13,7 +15,7 @@ export class Rounds {
 
   /** Begins a round if one is needed. @returns its number. */
   begin(now: number): number | undefined {
-    if (this.#began !== undefined || this.#waiting.length === 0) return undefined
+    if (this.#failed || this.#began !== undefined || this.#waiting.length === 0) return undefined
     this.#began = now
     this.#asked = this.#waiting
     this.#waiting = []
@@ -28,6 +30,14 @@ export class Rounds {
     this.#began = undefined
     this.#asked = []
     if (reigns) for (const confirmed of asked) confirmed(began)
-    else this.#waiting = [...asked, ...this.#waiting]
+    else {
+      this.#failed = true
+      this.#waiting = [...asked, ...this.#waiting]
+    }
+  }
+
+  /** Some time has passed. */
+  retry(): void {
+    this.#failed = false
   }
 }
