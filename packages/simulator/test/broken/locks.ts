@@ -80,15 +80,4 @@ export const brokenLocks: readonly Fixture[] = [
       },
     ],
   },
-  {
-    name: 'last come, first served',
-    rule: 'who waits is served in the order of coming, whoever leads',
-    edits: [
-      {
-        file: 'machine-chubby/locks.ts',
-        find: 'waiters: [...lock.waiters, waiter],',
-        replace: 'waiters: [waiter, ...lock.waiters],',
-      },
-    ],
-  },
 ]
