@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Lock, Session } from '@conclave/client'
 import { Flags } from '@oclif/core'
 import { ConclaveCommand, color } from '../base-command.ts'
@@ -7,6 +8,9 @@ import { nameArg, pathOf } from '../locks/name.ts'
 import { openSession } from '../locks/open-session.ts'
 import { printLine } from '../print-line.ts'
 import { onEndSignals } from '../signals.ts'
+
+/** The cluster is given so long to take back the announcement; it may be away, and the lock goes with the session anyway. */
+const withdrawMillis = 2000
 
 export class Elect extends ConclaveCommand {
   static override summary =
@@ -20,6 +24,7 @@ With --json an event a line: elected, resigned; with --observe: leader, none. Wi
     '<%= config.bin %> <%= command.id %> scheduler --value host-a -- ./scheduler',
     '<%= config.bin %> <%= command.id %> scheduler --observe --json',
   ]
+  static override usage = '<%= command.id %> NAME (--value TEXT [FLAGS] [-- COMMAND [ARGUMENT...]] | --observe)'
   static override strict = false
   static override args = nameArg('the lock')
   static override flags = {
@@ -45,7 +50,7 @@ With --json an event a line: elected, resigned; with --observe: leader, none. Wi
       await printLine(this.jsonEnabled() ? JSON.stringify(event) : text, stream)
     }
     const leaving = async (): Promise<void> => {
-      await withdraw()
+      await Promise.race([withdraw(), sleep(withdrawMillis, undefined, { ref: false })])
       const event = { event: 'resigned', name: path }
       await printLine(this.jsonEnabled() ? JSON.stringify(event) : `resigned from ${path}`, stream)
     }

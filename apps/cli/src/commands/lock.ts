@@ -13,6 +13,7 @@ If the lock is about to be lost, the command and all of its process group get SI
     '<%= config.bin %> <%= command.id %> jobs/nightly -- ./backup.sh --full',
     '<%= config.bin %> <%= command.id %> jobs/nightly --wait 0 --ttl 30s --kill-after 10s -- ./backup.sh',
   ]
+  static override usage = '<%= command.id %> NAME [FLAGS] -- COMMAND [ARGUMENT...]'
   static override strict = false
   static override args = nameArg('the lock')
   static override flags = {

@@ -19,7 +19,8 @@ export class LockHeld extends ConclaveError {
   readonly definite = true
 
   constructor(path: string, waited: number) {
-    super(`the lock ${path} was held by another for the ${waited} ms that were waited: wait longer, or try again later`)
+    const held = waited === 0 ? 'is held by another' : `was held by another for the ${waited} ms that were waited`
+    super(`the lock ${path} ${held}: wait longer, or try again later`)
   }
 }
 
