@@ -21,13 +21,14 @@ import {
 } from './calls.ts'
 import { BenchCluster } from './cluster.ts'
 import { type FailoverRound, failoverTable, measureFailover } from './failover.ts'
+import { type LockRound, lockTable, measureLocks } from './locks.ts'
 
 const usage = `Throughput, latency, memory and fail-over of three real processes, for each engine.
 
   npm run bench -- [--engines ${engineNames.join(',')}] [--quick]
 
   --engines LIST    which (default: all that are built in)
-  --tables LIST     which of put, read, failover (default: all)
+  --tables LIST     which of put, read, failover, locks (default: all)
   --rounds N        clusters for each engine; tables show median and range (default 3)
   --clients LIST    closed loops of puts (default 1,16,64,256,1000)
   --scale X         times the usual number of calls (default 1)
@@ -39,7 +40,7 @@ const usage = `Throughput, latency, memory and fail-over of three real processes
 const { values: given } = parseArgs({
   options: {
     engines: { type: 'string', default: engineNames.join(',') },
-    tables: { type: 'string', default: 'put,read,failover' },
+    tables: { type: 'string', default: 'put,read,failover,locks' },
     rounds: { type: 'string' },
     clients: { type: 'string' },
     scale: { type: 'string' },
@@ -72,7 +73,7 @@ const listOf = (name: string, text: string, allowed: readonly string[]): readonl
 }
 
 const engines = listOf('engines', given.engines, engineNames)
-const tables = listOf('tables', given.tables, ['put', 'read', 'failover'])
+const tables = listOf('tables', given.tables, ['put', 'read', 'failover', 'locks'])
 const clients = (given.clients ?? standard.clients).split(',').map(Number)
 if (!clients.every((count) => Number.isInteger(count) && count > 0))
   refuse(`--clients takes whole numbers above 0, not ${given.clients}`)
@@ -83,6 +84,7 @@ const puts: PutRound[] = []
 const memory: MemoryRound[] = []
 const reads: ReadRound[] = []
 const gaps: FailoverRound[] = []
+const locks: LockRound[] = []
 /** How many processes wanted to run, beside and with ours, at the beginning of each cluster. */
 const loads: number[] = []
 
@@ -104,6 +106,10 @@ const measure = async (cluster: BenchCluster): Promise<void> => {
     say('  fail-over')
     gaps.push(...(await measureFailover(cluster, failovers)))
   }
+  if (tables.includes('locks')) {
+    say('  locks')
+    locks.push(...(await measureLocks(cluster, scale)))
+  }
 }
 
 const results = join(import.meta.dirname, 'results')
@@ -111,7 +117,7 @@ const results = join(import.meta.dirname, 'results')
 const keep = async (): Promise<void> => {
   await mkdir(results, { recursive: true })
   const about = { node: process.version, valueBytes, scale, loads }
-  for (const [name, figures] of Object.entries({ put: puts, memory, read: reads, failover: gaps })) {
+  for (const [name, figures] of Object.entries({ put: puts, memory, read: reads, failover: gaps, locks })) {
     if (figures.length === 0) continue
     await writeFile(join(results, `${name}.json`), `${JSON.stringify({ ...about, figures }, undefined, 2)}\n`)
   }
@@ -130,3 +136,4 @@ for (let round = 1; round <= rounds; round++) {
 if (puts.length > 0) process.stdout.write(putTable(puts) + memoryTable(memory))
 if (reads.length > 0) process.stdout.write(readTable(reads))
 if (gaps.length > 0) process.stdout.write(failoverTable(gaps))
+if (locks.length > 0) process.stdout.write(lockTable(locks))

@@ -2,7 +2,7 @@ import type { Cancel, Random, Refusal } from '@conclave/interface'
 import { Call, type CallOptions, passing } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import type { AskResult, Connection } from './connection.ts'
-import { ClientClosed, Overloaded, Refused } from './errors.ts'
+import { Aborted, ClientClosed, Overloaded, Refused } from './errors.ts'
 import { backoff, type ClientClock } from './time.ts'
 
 /** Calls that may wait at a time. */
@@ -123,10 +123,15 @@ export class Asks {
       init.reject(this.#open ? new Overloaded('too many calls wait already: await some') : new ClientClosed(true))
       return () => {}
     }
+    const signal = options?.signal
+    if (signal?.aborted === true) {
+      init.reject(new Aborted(true, signal.reason))
+      return () => {}
+    }
     const ask = new Ask(this, init)
     this.#all.add(ask)
     this.init.wake()
-    if (options?.signal !== undefined) ask.listen(options.signal)
+    if (signal !== undefined) ask.listen(signal)
     this.init.clock.defer(() => ask.changed())
     return () => ask.withdraw()
   }

@@ -52,14 +52,14 @@ export { createFence, type Fence, type FenceStore, memoryFenceStore, type Proof 
 export type { File, WriteContents } from './locks/file.ts'
 export type { FileEvent, Handle, OpenOptions } from './locks/handle.ts'
 export type { Lock } from './locks/lock.ts'
-export type {
-  LockOptions,
-  ReadFileOptions,
+export {
+  type LockOptions,
+  type ReadFileOptions,
   Session,
-  SessionEvents,
-  SessionOptions,
-  SessionState,
-  WriteFileOptions,
+  type SessionEvents,
+  type SessionOptions,
+  type SessionState,
+  type WriteFileOptions,
 } from './locks/session.ts'
 export type { AddOptions, ClusterMembership, MembersOptions, NewMember } from './membership.ts'
 export type { LeaderNews, MemberNews, MembershipNews, NodeStatus, ReadLevel } from './protocol.ts'

@@ -144,6 +144,7 @@ export type ServerMessage =
       readonly reason: string
     }
   | ({ readonly type: 'members'; readonly id: number } & (MembershipNews | { readonly refused: Refusal }))
+  /** What the service of a machine says to an `ask`, or why it was not asked. */
   | ({ readonly type: 'answer'; readonly id: number } & (
       | { readonly reply: Uint8Array }
       | { readonly refused: Refusal }

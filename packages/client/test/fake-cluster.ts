@@ -27,6 +27,7 @@ import {
   membershipFeature,
   type Read,
   type ServerMessage,
+  servicesFeature,
 } from '../src/protocol.ts'
 import type { ClientClock } from '../src/time.ts'
 
@@ -96,6 +97,14 @@ interface Served {
   readonly feeds: Map<number, Feed>
 }
 
+/** A call to the service of a node. */
+export interface AskedCall {
+  readonly request: Uint8Array
+  withdrawn: boolean
+  reply(bytes: Uint8Array): void
+  refuse(reason: Refusal): void
+}
+
 const withChange = ({ members, removed = [] }: Membership, change: MembershipChange): Membership | undefined => {
   const id = 'id' in change ? change.id : change.member.id
   const known = members.some((member) => member.id === id)
@@ -137,6 +146,10 @@ export class FakeNode {
   old = false
   blocks = 0
   reads = 0
+  /** Its service leaves calls in `asked`; otherwise it has none. */
+  serves = false
+  readonly asked: AskedCall[] = []
+  readonly #waiting = new Map<number, AskedCall>()
 
   constructor(cluster: FakeCluster, name: string) {
     this.#cluster = cluster
@@ -178,13 +191,13 @@ export class FakeNode {
       cluster: 'test',
       leader: this.#cluster.news,
       members: this.#cluster.nodes.map(({ id, name }) => ({ id, name, addresses: ['/ip4/127.0.0.1/tcp/1'] })),
-      ...(this.old ? {} : { features: features & membershipFeature }),
+      ...(this.old ? {} : { features: features & (membershipFeature | servicesFeature) }),
     })
   }
 
   /** As when the members change. */
   welcomeAgain(): void {
-    for (const served of this.served) this.#welcome(served, membershipFeature)
+    for (const served of this.served) this.#welcome(served, membershipFeature | servicesFeature)
   }
 
   tellLeader(): void {
@@ -241,10 +254,22 @@ export class FakeNode {
         })
       }
       case 'ask':
-        return this.send(served, { type: 'answer', id: message.id, refused: 'unsupported' })
-      case 'withdraw':
+        return this.#ask(served, message.id, message.request)
+      case 'withdraw': {
+        const call = this.#waiting.get(message.id)
+        if (call !== undefined) call.withdrawn = true
         return
+      }
     }
+  }
+
+  #ask(served: Served, id: number, request: Uint8Array): void {
+    const refuse = (refused: Refusal): void => this.send(served, { type: 'answer', id, refused })
+    if (!this.serves) return refuse('unsupported')
+    const reply = (bytes: Uint8Array): void => this.send(served, { type: 'answer', id, reply: bytes })
+    const call = { request, withdrawn: false, reply, refuse }
+    this.asked.push(call)
+    this.#waiting.set(id, call)
   }
 
   #reconfigure(served: Served, id: number, change: MembershipChange): void {

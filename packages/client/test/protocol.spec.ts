@@ -7,7 +7,9 @@ import {
   decodeServerMessage,
   encodeClientMessage,
   encodeServerMessage,
+  maxAskBytes,
   maxMessageBytes,
+  maxReadReplyBytes,
   type ServerMessage,
 } from '../src/protocol.ts'
 
@@ -44,6 +46,9 @@ const clientMessages: [ClientMessage, string][] = [
   ],
   [{ type: 'transfer', id: 10, to: nodeId('n2') }, '090a000000020000006e32'],
   [{ type: 'members', id: 11, level: 'local' }, '0a0b00000002'],
+  [{ type: 'ask', id: 12, machine: 2, request: bytes(1, 2) }, '0b0c000000020102'],
+  [{ type: 'ask', id: 12, machine: 2, request: bytes() }, '0b0c00000002'],
+  [{ type: 'withdraw', id: 12 }, '0c0c000000'],
 ]
 
 const serverMessages: [ServerMessage, string][] = [
@@ -92,6 +97,9 @@ const serverMessages: [ServerMessage, string][] = [
   [{ type: 'changed', id: 9, outcome: 'done', reason: '' }, '8b09000000ff00000000'],
   [{ type: 'changed', id: 9, outcome: 'unknown', reason: '' }, '8b090000000000000000'],
   [{ type: 'changed', id: 9, outcome: 'invalid', reason: 'no' }, '8b0900000006020000006e6f'],
+  [{ type: 'answer', id: 12, reply: bytes(3, 4) }, '8d0c000000000304'],
+  [{ type: 'answer', id: 12, reply: bytes() }, '8d0c00000000'],
+  [{ type: 'answer', id: 12, refused: 'not-leader' }, '8d0c00000001'],
   [{ type: 'members', id: 11, refused: 'not-leader' }, '8c0b00000001'],
   [
     {
@@ -160,6 +168,16 @@ describe('what does not parse is malformed, whatever it is', () => {
     expect(() => decodeClientMessage(new Uint8Array(0))).toThrow(MalformedBytes)
     expect(() => decodeClientMessage(bytes(8, 0, 0, 0, 0, 5))).toThrow(/change 4/)
     expect(() => decodeClientMessage(bytes(8, 0, 0, 0, 0, 3, 0, 0, 0, 0))).toThrow(/empty node id/)
+    const longest = concatChunks(
+      encodeClientMessage({ type: 'ask', id: 1, machine: 2, request: new Uint8Array(maxAskBytes) }),
+    )
+    expect(decodeClientMessage(longest)).toMatchObject({ type: 'ask', id: 1, machine: 2 })
+    expect(() => decodeClientMessage(concatChunks([longest, bytes(0)]))).toThrow(/bytes of a request/)
+    const reply = new Uint8Array(maxReadReplyBytes + 1)
+    const tooLong = concatChunks(encodeServerMessage({ type: 'answer', id: 1, reply }))
+    expect(() => decodeServerMessage(tooLong)).toThrow(MalformedBytes)
+    expect(() => decodeServerMessage(bytes(0x8d, 1, 0, 0, 0, 1, 0))).toThrow(MalformedBytes)
+    expect(() => decodeServerMessage(bytes(0x8d, 1, 0, 0, 0, 99))).toThrow(/refusal 98/)
     const [, twice = ''] = serverMessages.at(-1) ?? []
     expect(() => decodeServerMessage(Buffer.from(twice.replace('6e33', '6e32'), 'hex'))).toThrow(/listed twice/)
   })

@@ -5,6 +5,7 @@
  */
 import { commands, determinism, snapshots } from './machine/cases.ts'
 import { feeds } from './machine/feeds.ts'
+import { services } from './machine/services.ts'
 import type { MachineSubject } from './machine/subject.ts'
 import { Suite, seedsOf } from './suite.ts'
 
@@ -15,5 +16,9 @@ export { type ComplianceOptions, Suite, type SuiteTest, type TestRunner } from '
 export const machineCompliance = (subject: MachineSubject): Suite => {
   const seeds = seedsOf(subject)
   const cases = [...determinism, ...commands, ...snapshots].map((each) => each(subject, seeds))
-  return new Suite(`the machine ${subject.name}`, subject, [...cases, ...feeds(subject, seeds)])
+  return new Suite(`the machine ${subject.name}`, subject, [
+    ...cases,
+    ...feeds(subject, seeds),
+    ...services(subject, seeds),
+  ])
 }

@@ -9,6 +9,7 @@ const subject = (fault?: MachineFault): MachineSubject => ({
     registerCommand(Math.floor(next() * 10), new Uint8Array(Math.floor(next() * 32)).fill(next() * 256)),
   query: ({ next }) => Uint8Array.of(Math.floor(next() * 10)),
   watch: Uint8Array.of(7),
+  ask: ({ next }) => Uint8Array.of(Math.floor(next() * 10), 1, 2, 3),
   malformed: [new Uint8Array(), Uint8Array.of(10), new Uint8Array(40)],
   seeds: 1,
 })
@@ -29,7 +30,13 @@ const found: Readonly<Record<MachineFault, string>> = {
   'adds the restored state to its own': 'restore: replaces the whole state',
   'throws at a malformed body what it likes': 'restore: all or nothing',
   'tells events twice': 'poll: events since the last call',
-  'applies what it only has to admit': 'admit: has no effect',
+  'has a service that writes': 'service: it reads the state',
+  'has a service that throws at what it cannot read': 'service: two that are stepped alike',
+  'has a service that leaves out an answer': 'service: a request that nobody can read',
+  'has a service that answers twice': 'service: two that are stepped alike',
+  'has a service that answers whom it has forgotten': 'service: two that are stepped alike',
+  'has a service that draws lots': 'service: two that are stepped alike',
+  'has a service that lets malformed commands wait': 'service: a malformed command',
 }
 
 describe('the suite of machines', () => {
@@ -40,16 +47,17 @@ describe('the suite of machines', () => {
 
   test('leaves out what a machine does not offer, and says why', async () => {
     const machine = () => {
-      const { watch: _, ...rest } = Object.getOwnPropertyDescriptors(Registers.prototype)
-      return Object.defineProperty(new Registers(), 'watch', { value: undefined, ...rest })
+      const without = { value: undefined }
+      return Object.defineProperties(new Registers(), { watch: without, service: without })
     }
-    const { query: _, watch: __, malformed: ___, ...bare } = subject()
+    const { query: _, watch: __, malformed: ___, ask: ____, ...bare } = subject()
     const suite = machineCompliance({ ...bare, machine })
     expect(await suite.run()).toEqual([])
-    expect(suite.report()).toMatch(/^the machine registers: \d+ passed, 0 failed, 7 skipped, 0 not run; seed 1 /)
+    expect(suite.report()).toMatch(/^the machine registers: \d+ passed, 0 failed, 11 skipped, 0 not run; seed 1 /)
     expect(suite.report()).toContain(
       'skipped: poll: reading feeds has no effect on the state: the machine has no feeds',
     )
+    expect(suite.report()).toContain('skipped: service: it reads the state, and never changes it: the machine has no')
     expect(suite.report()).toMatch(/apply: a malformed command has no effect: the subject names no malformed commands/)
   })
 })

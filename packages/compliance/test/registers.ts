@@ -5,6 +5,9 @@ import {
   type Capture,
   type Feed,
   MalformedBytes,
+  type Service,
+  type ServiceEffects,
+  type ServiceInput,
   type StateMachine,
 } from '@conclave/interface'
 
@@ -22,7 +25,13 @@ export const machineFaults = [
   'adds the restored state to its own',
   'throws at a malformed body what it likes',
   'tells events twice',
-  'applies what it only has to admit',
+  'has a service that writes',
+  'has a service that throws at what it cannot read',
+  'has a service that leaves out an answer',
+  'has a service that answers twice',
+  'has a service that answers whom it has forgotten',
+  'has a service that draws lots',
+  'has a service that lets malformed commands wait',
 ] as const
 export type MachineFault = (typeof machineFaults)[number]
 
@@ -61,9 +70,13 @@ export class Registers implements StateMachine {
     return this.#fault === 'reads the clock' ? Uint8Array.of(Date.now() % 2) : done
   }
 
-  async admit(command: Uint8Array): Promise<Uint8Array | undefined> {
-    if (this.#fault === 'applies what it only has to admit') this.#values.set(command[0] ?? 0, malformed)
-    return command.length > 33 ? malformed : undefined
+  service(): Service {
+    return new RegisterService(this, this.#fault)
+  }
+
+  /** What no service may do. */
+  scribble(): void {
+    this.#values.set(0, malformed)
   }
 
   query(query: Uint8Array): Uint8Array {
@@ -137,5 +150,73 @@ export class Registers implements StateMachine {
       for (const [at, value] of values) this.#values.set(at, value)
     else this.#values = values
     this.#log = []
+  }
+}
+
+/**
+ * A request is a register and three bytes more: its value is told after the next tick of the leader. A command waits for that tick as well.
+ */
+class RegisterService implements Service {
+  readonly #registers: Registers
+  readonly #fault: MachineFault | undefined
+  #reigns = false
+  #held: { readonly call: number; readonly register: number }[] = []
+  #waiting: number[] = []
+  #answers: ServiceEffects['answers'][number][] = []
+  #admitted: ServiceEffects['admitted'][number][] = []
+
+  constructor(registers: Registers, fault: MachineFault | undefined) {
+    this.#registers = registers
+    this.#fault = fault
+  }
+
+  step(input: ServiceInput): void {
+    if (input.type === 'reigns') this.#reigns = true
+    if (input.type === 'deposed') this.#depose()
+    if (input.type === 'tick') this.#tell()
+    if (input.type === 'ask') this.#ask(input.call, input.request)
+    if (input.type === 'withdrawn') this.#held = this.#held.filter(({ call }) => call !== input.call)
+    if (input.type === 'admit') this.#admit(input.admission, input.command)
+  }
+
+  #depose(): void {
+    this.#reigns = false
+    if (this.#fault !== 'has a service that answers whom it has forgotten') this.#held = []
+    this.#waiting = []
+  }
+
+  #ask(call: number, request: Uint8Array): void {
+    const [register = 255] = request
+    if (request.length !== 4 || register > 9) {
+      if (this.#fault === 'has a service that throws at what it cannot read') throw new MalformedBytes('no request')
+      if (this.#fault !== 'has a service that leaves out an answer') this.#answers.push({ call, refused: 'invalid' })
+    } else if (this.#reigns) this.#held.push({ call, register })
+    else this.#answers.push({ call, refused: 'not-leader' })
+  }
+
+  #admit(admission: number, command: Uint8Array): void {
+    const bad = command.length === 0 || command.length > 33 || (command[0] ?? 0) > 9
+    if (!bad || this.#fault === 'has a service that lets malformed commands wait') this.#waiting.push(admission)
+    else this.#admitted.push({ admission, refused: 'invalid' })
+  }
+
+  #tell(): void {
+    if (this.#fault === 'has a service that writes') this.#registers.scribble()
+    for (const { call, register } of this.#held.splice(0)) {
+      const reply = this.#registers.query(Uint8Array.of(register))
+      this.#answers.push({ call, reply })
+      if (this.#fault === 'has a service that answers twice') this.#answers.push({ call, reply })
+    }
+    for (const admission of this.#waiting.splice(0)) {
+      const refuse = this.#fault === 'has a service that draws lots' && Math.random() < 0.5
+      this.#admitted.push({ admission, ...(refuse && { refused: 'overloaded' as const }) })
+    }
+  }
+
+  drain(): ServiceEffects {
+    const effects = { answers: this.#answers, admitted: this.#admitted, propose: [] }
+    this.#answers = []
+    this.#admitted = []
+    return effects
   }
 }

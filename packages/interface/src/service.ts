@@ -17,16 +17,19 @@ export type ServiceInput =
   | { readonly type: 'applied' }
   /** A client asks. `principal` is its peer id, as its key proved it. `request` may be kept. */
   | { readonly type: 'ask'; readonly call: CallId; readonly principal: string; readonly request: Uint8Array }
-  /** Nobody waits for the answer any more. */
+  /** Nobody waits for the answer any more; if it comes all the same, nobody hears it. */
   | { readonly type: 'withdrawn'; readonly call: CallId }
-  /** A command of a client, before it is proposed: only while this node reigns. `command` may be kept. */
+  /**
+   * A command of a client, before it is proposed: only while this node reigns, and proposed in no other reign than this. It is the only one of its block for a machine with a service,
+   * so that it waits for no other in there. `command` may be kept.
+   */
   | {
       readonly type: 'admit'
       readonly admission: AdmissionId
       readonly principal: string
       readonly command: Uint8Array
     }
-  /** What became of a command that was admitted. `unknown`: it may have been applied, or may yet be, in this reign. */
+  /** What became of a command that was admitted, in this reign. `unknown`: it may have been applied, or may yet be. */
   | { readonly type: 'settled'; readonly admission: AdmissionId; readonly outcome: 'applied' | 'refused' | 'unknown' }
   /** The answer to `confirm`: true if this node still reigned, under the epoch of `reigns`, at some time after it asked. */
   | { readonly type: 'confirmed'; readonly round: number; readonly reigns: boolean }
@@ -37,13 +40,14 @@ export interface ServiceEffects {
     | { readonly reply: Uint8Array }
     | { readonly refused: Refusal }
   ))[]
-  /** The command may be proposed now, or is refused for good. */
+  /** The command may be proposed now, or is refused: then nothing more is told of it. */
   readonly admitted: readonly { readonly admission: AdmissionId; readonly refused?: Refusal }[]
-  /** Ask for a round to a quorum, or its equal under a lease, that begins now. Answered by `confirmed`, unless deposed. Rises. */
+  /** Ask for a round to a quorum, or its equal under a lease, that begins now. Answered by `confirmed`, unless deposed. Rises within a reign. */
   readonly confirm?: number
   /**
-   * Commands of the service's own: each is decided at most once. One whose outcome is unknown is sent again, also in a later reign of this node: it has to carry
-   * its epoch and have no effect under another.
+   * Commands of the service's own, sent until they are decided: each once, as long as the table of sessions remembers whom they are from. What `applied` brings is all that is told of
+   * them. One whose outcome is unknown is sent again, also in a later reign of this node: it has to carry its epoch and have no effect under another. Of more than
+   * 65,536 that are undecided the oldest is given up.
    */
   readonly propose: readonly Uint8Array[]
 }

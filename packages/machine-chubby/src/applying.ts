@@ -4,7 +4,7 @@ import type { ChubbyCommand, LockMode, OpenCommand } from './commands.ts'
 import { crc32c } from './crc32c.ts'
 import type { EventLog } from './event-log.ts'
 import { limits } from './limits.ts'
-import { enqueue, grant, holds, isDelayed, leave, standing } from './locks.ts'
+import { enqueue, grant, isDelayed, leave, standing } from './locks.ts'
 import { ancestorsOf, nameOf, parentOf, root } from './paths.ts'
 import type { CommandReply, LockAnswer, Problem } from './replies.ts'
 import { decodeSequencer, type Sequencer } from './sequencer.ts'
@@ -94,16 +94,17 @@ export class Applying {
 
   /** @param failed its lease is over: what it held is not passed on before its lock-delays are. */
   #end(entry: SessionEntry, failed: boolean): void {
+    // First out of every line: what one of its handles gives back must not pass to another of them.
+    for (const handle of entry.handles.values()) this.#leaveLine(handle)
     for (const handle of entry.handles.values()) this.#close(handle, failed)
     this.#state.sessions.delete(entry.record.id)
   }
 
   #lift(): void {
-    for (const path of [...this.#state.delayed]) {
-      const node = this.#state.nodes.get(path)
-      if (node === undefined || isDelayed(node.lock, this.#state.time)) continue
-      this.#serve({ ...node, lock: { ...node.lock, delayUntil: 0 as LogTime } })
-    }
+    const over = this.#state.delayed.filter(({ lock }) => !isDelayed(lock, this.#state.time))
+    // Tokens follow this order. It must be one that a restored state has as well: instances are unique.
+    over.sort((a, b) => a.lock.delayUntil - b.lock.delayUntil || (a.instance < b.instance ? -1 : 1))
+    for (const node of over) this.#serve({ ...node, lock: { ...node.lock, delayUntil: 0 as LogTime } })
   }
 
   #inSession(
@@ -111,10 +112,7 @@ export class Applying {
   ): CommandReply {
     const entry = this.#state.sessions.get(command.session)
     if (entry === undefined) return refused('no-session')
-    if (command.type === 'raiseToken') {
-      if (command.above > this.#state.token) this.#state.token = command.above
-      return this.#done()
-    }
+    if (command.type === 'raiseToken') return this.#raiseToken(command)
     if (command.type === 'open') return this.#open(entry, command)
     const handle = entry.handles.get(command.handle)
     if (command.type === 'close') {
@@ -140,13 +138,20 @@ export class Applying {
     }
   }
 
+  #raiseToken({ above }: Of<'raiseToken'>): CommandReply {
+    if (above > limits.token) return refused('too-many')
+    if (above > this.#state.token) this.#state.token = above
+    return this.#done()
+  }
+
   // ---- handles ------------------------------------------------------------------------------------------------------------------------
 
   #open(entry: SessionEntry, command: OpenCommand): CommandReply {
     const { handle: number, path, lock, access } = command
     const known = entry.handles.get(number)
     if (known !== undefined) return this.#openedBefore(known, path)
-    if (entry.handles.size >= limits.handlesPerSession) return refused('too-many')
+    if (entry.handles.size >= limits.handlesPerSession || this.#state.handleCount >= limits.handles)
+      return refused('too-many')
     if (lock !== undefined && !access.write) return refused('denied')
     const found = this.#state.nodes.get(path)
     const problem = found === undefined ? this.#mayCreate(entry, command) : this.#mayOpen(entry, command, found)
@@ -155,7 +160,7 @@ export class Applying {
     const handle: HandleRecord = {
       session: entry.record.id,
       handle: number,
-      path,
+      path: node.path,
       instance: node.instance,
       access,
       subscriptions: command.subscriptions,
@@ -238,12 +243,17 @@ export class Applying {
     this.#dropUnused(node.path)
   }
 
+  #leaveLine(handle: HandleRecord): void {
+    const node = this.#state.nodeOf(handle)
+    if (node === undefined || standing(node.lock, node.instance, handle).state !== 'queued') return
+    this.#serve({ ...node, lock: leave(node.lock, handle, 0 as LogTime) })
+  }
+
   /** An ephemeral node on which no handle is left, and in which there is nothing, goes; so may then the one that it was in. */
   #dropUnused(path: string): void {
     const state = this.#state
     const node = state.nodes.get(path)
-    if (node === undefined || !node.ephemeral || state.handlesOn(path).size > 0 || state.childrenOf(path).size > 0)
-      return
+    if (node === undefined || !node.ephemeral || state.handlesOn(path).size > 0 || state.childCount(path) > 0) return
     state.removeNode(path)
     this.#tellParent(path, 'removed')
     this.#dropUnused(parentOf(path))
@@ -258,13 +268,13 @@ export class Applying {
     if (isNew) state.token += 1n
     const served = { ...node, lock }
     state.setNode(served)
-    for (const waiter of granted) {
-      const has = standing(lock, served.instance, waiter)
-      // Who asked just now reads it in the reply.
-      if (has.state === 'held' && (told === undefined || !same(told, waiter)))
-        this.#events.tell(waiter.session, { ...has, type: 'granted', handle: waiter.handle })
-    }
-    if (granted.length > 0) this.#tellOthers(served, granted, 'acquired')
+    // Who asked just now reads it in the reply.
+    for (const { session, handle, mode } of granted)
+      if (told === undefined || !same(told, { session, handle })) {
+        const has = { mode, token: lock.token, lockGeneration: lock.generation, instance: served.instance }
+        this.#events.tell(session, { type: 'granted', handle, ...has })
+      }
+    if (granted.length > 0) this.#tellOthers(served, granted)
     return served
   }
 
@@ -349,9 +359,11 @@ export class Applying {
     const parent = node.path === root ? undefined : state.nodes.get(parentOf(node.path))
     if (!handle.access.write || parent === undefined || !mayDo(state, parent, record.principal, 'write'))
       return refused('denied')
-    if (state.childrenOf(node.path).size > 0) return refused('not-empty')
-    // It would be taken away from under a holder that is told only later, and could be granted again.
-    if (node.lock.holders.some((holder) => !same(holder, handle))) return refused('lock-in-use')
+    if (state.childCount(node.path) > 0) return refused('not-empty')
+    // It would be taken away from under a holder that is told only later, from under its lock-delay, or from those in line.
+    const { lock } = node
+    const others = [...lock.holders, ...lock.waiters].filter((other) => !same(other, handle))
+    if (isDelayed(lock, state.time) || others.length > 0) return refused('lock-in-use')
     for (const other of state.handlesOn(node.path))
       if (!same(other, handle)) this.#events.tell(other.session, { type: 'invalid', handle: other.handle })
     state.removeNode(node.path)
@@ -368,16 +380,18 @@ export class Applying {
         this.#events.tell(each.session, { type: 'children', handle: each.handle, change, name: nameOf(path) })
   }
 
-  #tellOthers(node: NodeRecord, granted: readonly HandleKey[], type: 'acquired'): void {
-    for (const each of this.#state.handlesOn(node.path))
-      if (each.subscriptions.includes(type) && !granted.some((holder) => same(holder, each)))
-        this.#events.tell(each.session, { type, handle: each.handle })
+  /** Somebody holds the lock now. Who got it knows. */
+  #tellOthers({ path }: NodeRecord, granted: readonly HandleKey[]): void {
+    const known = new Set(granted.map((key) => this.#state.handle(key)))
+    for (const each of this.#state.handlesOn(path))
+      if (each.subscriptions.includes('acquired') && !known.has(each))
+        this.#events.tell(each.session, { type: 'acquired', handle: each.handle })
   }
 
   /** Somebody asked in vain. */
-  #tellHolders(node: NodeRecord): void {
-    for (const each of this.#state.handlesOn(node.path))
-      if (each.subscriptions.includes('conflicting') && holds(node.lock, each))
-        this.#events.tell(each.session, { type: 'conflicting', handle: each.handle })
+  #tellHolders({ lock }: NodeRecord): void {
+    for (const key of lock.holders)
+      if (this.#state.handle(key)?.subscriptions.includes('conflicting') === true)
+        this.#events.tell(key.session, { type: 'conflicting', handle: key.handle })
   }
 }

@@ -502,10 +502,10 @@ const readHandle = (reader: ByteReader): HandleInfo => ({
 const writeLockInfo = (writer: ByteWriter, info: LockInfo): ByteWriter => {
   writer.string(info.path).u8(modesOrFree.indexOf(info.mode)).u64(info.token).u64(info.lockGeneration).f64(info.delay)
   writer.u32(info.holders.length)
-  for (const { session, principal } of info.holders) writer.u64(session).string(principal)
+  for (const { session, handle, principal } of info.holders) writer.u64(session).u32(handle).string(principal)
   writer.u32(info.waiters.length)
-  for (const { session, principal, mode } of info.waiters)
-    writer.u64(session).string(principal).u8(lockModes.indexOf(mode))
+  for (const { session, handle, principal, mode } of info.waiters)
+    writer.u64(session).u32(handle).string(principal).u8(lockModes.indexOf(mode))
   return writer
 }
 const readLockInfo = (reader: ByteReader): LockInfo => {
@@ -516,11 +516,15 @@ const readLockInfo = (reader: ByteReader): LockInfo => {
     lockGeneration: reader.u64(),
     delay: reader.f64(),
   }
-  const owner = () => ({ session: reader.u64(), principal: reader.string(limits.principalBytes) })
+  const party = () => ({
+    session: reader.u64(),
+    handle: reader.u32(),
+    principal: reader.string(limits.principalBytes),
+  })
   return {
     ...head,
-    holders: list(reader, owner),
-    waiters: list(reader, () => ({ ...owner(), mode: pick(lockModes, reader.u8(), 'lock mode') })),
+    holders: list(reader, party),
+    waiters: list(reader, () => ({ ...party(), mode: pick(lockModes, reader.u8(), 'lock mode') })),
   }
 }
 

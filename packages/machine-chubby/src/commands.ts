@@ -82,7 +82,7 @@ export type ClientCommand =
       readonly acl: AclNames
       readonly ifGeneration?: bigint
     }
-  /** A directory must be empty, and no other handle may hold the lock. Every other handle on the node becomes invalid. Needs `write` on node and parent. */
+  /** A directory must be empty, and no other handle may hold the lock or wait for it. Every other handle on the node becomes invalid. Needs `write` on node and parent. */
   | { readonly type: 'delete'; readonly session: bigint; readonly handle: number }
   /** From now on calls on the handle fail unless this sequencer is valid (section 2.4). */
   | { readonly type: 'setSequencer'; readonly session: bigint; readonly handle: number; readonly sequencer: Uint8Array }

@@ -11,6 +11,10 @@ export const limits = {
   sessions: 65_536,
   /** Handles that one session may hold. */
   handlesPerSession: 4096,
+  /** Handles of all sessions together. */
+  handles: 1_000_000,
+  /** A fencing token is raised to this at most: what is left of a u64 is never used up by grants. */
+  token: 2n ** 63n,
   /** Nodes of the name space. */
   nodes: 1_000_000,
   /** Lease of a session in milliseconds: what a client may ask for. */
@@ -20,6 +24,8 @@ export const limits = {
   /** Bytes of a principal, and of the name of an access control list. */
   principalBytes: 128,
   aclNameBytes: 64,
-  /** Entries of one page of a listing. */
+  /** Entries of one page of a listing, and holders and waiters of one lock in it. */
   page: 1000,
+  /** Bytes of a page: below what a node sends as one answer (docs/formats/client.md). */
+  pageBytes: 1024 * 1024,
 } as const

@@ -16,37 +16,39 @@ export interface Granted {
 const fits = ({ mode }: LockRecord, wanted: LockMode): boolean =>
   mode === 'free' || (mode === 'shared' && wanted === 'shared')
 
-export const isDelayed = ({ delayUntil, mode }: LockRecord, time: LogTime): boolean =>
-  mode === 'free' && delayUntil > time
+/** Nobody gets it, not even who could share it: one of its holders failed, and what that one has under way may still come. */
+export const isDelayed = ({ delayUntil }: LockRecord, time: LogTime): boolean => delayUntil > time
 
 /**
  * Gives it to whoever stands first in line, as far as they can have it together. From free to held its generation rises and it gets `next` as its token; who joins those who
  * share it has what they have.
  */
 export const grant = (lock: LockRecord, time: LogTime, next: bigint): Granted => {
-  let granting = lock
-  const granted: Waiter[] = []
-  if (isDelayed(lock, time)) return { lock, granted, isNew: false }
-  for (const waiter of lock.waiters) {
-    if (!fits(granting, waiter.mode)) break
-    const isFirst = granting.mode === 'free'
-    const holder: HandleKey = { session: waiter.session, handle: waiter.handle }
-    granting = {
-      mode: waiter.mode,
-      token: isFirst ? next : granting.token,
-      generation: isFirst ? granting.generation + 1n : granting.generation,
-      holders: [...granting.holders, holder],
-      waiters: [],
-      delayUntil: 0 as LogTime,
-    }
-    granted.push(waiter)
-  }
-  if (granted.length === 0) return { lock, granted, isNew: false }
+  const granted = isDelayed(lock, time) ? [] : together(lock)
+  const [first] = granted
+  if (first === undefined) return { lock, granted, isNew: false }
+  const isNew = lock.mode === 'free'
   return {
-    lock: { ...granting, waiters: lock.waiters.slice(granted.length) },
+    lock: {
+      mode: first.mode,
+      token: isNew ? next : lock.token,
+      generation: isNew ? lock.generation + 1n : lock.generation,
+      holders: [...lock.holders, ...granted.map(({ session, handle }) => ({ session, handle }))],
+      waiters: lock.waiters.slice(granted.length),
+      delayUntil: 0 as LogTime,
+    },
     granted,
-    isNew: lock.mode === 'free',
+    isNew,
   }
+}
+
+/** The beginning of the line that can have it now: one, or as many as share it. */
+const together = (lock: LockRecord): readonly Waiter[] => {
+  const [first] = lock.waiters
+  if (first === undefined || !fits(lock, first.mode)) return []
+  if (first.mode === 'exclusive') return [first]
+  const end = lock.waiters.findIndex(({ mode }) => mode === 'exclusive')
+  return end < 0 ? lock.waiters : lock.waiters.slice(0, end)
 }
 
 /** Puts somebody at the end of the line. */
@@ -79,6 +81,7 @@ export const standing = (
 ): Exclude<LockAnswer, { state: 'busy' }> | { readonly state: 'none' } => {
   const { mode, token, generation } = lock
   if (mode !== 'free' && holds(lock, key)) return { state: 'held', mode, token, lockGeneration: generation, instance }
-  const position = lock.waiters.findIndex((other) => same(other, key))
+  // From the end: whoever has just come is there, however long the line.
+  const position = lock.waiters.findLastIndex((other) => same(other, key))
   return position < 0 ? { state: 'none' } : { state: 'queued', position: lock.holders.length + position }
 }

@@ -18,13 +18,14 @@ import { sessionService } from './service/service.ts'
 import { freeze, hashOf, readSnapshot, writeSnapshot } from './snapshot.ts'
 import { ChubbyState } from './state.ts'
 import { StateView } from './state-view.ts'
+import type { ChubbyView } from './view.ts'
 
-class ChubbyMachine implements StateMachine {
+export class ChubbyMachine implements StateMachine {
   readonly name = 'chubby'
   #state = new ChubbyState()
   readonly #events = new EventLog()
   #applying = new Applying(this.#state, this.#events)
-  readonly #view = new StateView(() => this.#state, this.#events)
+  readonly view: ChubbyView = new StateView(() => this.#state, this.#events)
 
   apply(bytes: Uint8Array, { time }: ApplyContext): Uint8Array {
     let command: ChubbyCommand
@@ -50,11 +51,11 @@ class ChubbyMachine implements StateMachine {
       if (error instanceof MalformedBytes) return encodeAnswer({ status: 'refused', problem: 'malformed' })
       throw error
     }
-    return encodeAnswer(this.#view.answer(query, ''))
+    return encodeAnswer(this.view.answer(query, ''))
   }
 
   service(): Service {
-    return sessionService(this.#view)
+    return sessionService(this.view)
   }
 
   capture(): Capture {

@@ -41,7 +41,7 @@ export interface Grant {
   readonly instance: bigint
 }
 
-/** What a request for a lock came to. `position`: how many stand before it in line. `delayed`: held by nobody, but under a lock-delay. */
+/** What a request for a lock came to. `position`: how many stand before it in line. `delayed`: it is under a lock-delay. */
 export type LockAnswer =
   | ({ readonly state: 'held' } & Grant)
   | { readonly state: 'queued'; readonly position: number }
@@ -116,14 +116,22 @@ export interface SessionInfo {
   readonly locks: number
 }
 
+/** Who holds a lock, or waits for it. */
+export interface LockParty {
+  readonly session: bigint
+  readonly handle: number
+  readonly principal: string
+}
+
 export interface LockInfo {
   readonly path: string
   readonly mode: 'free' | LockMode
   readonly token: bigint
   readonly lockGeneration: bigint
-  /** Session and principal of each. */
-  readonly holders: readonly { readonly session: bigint; readonly principal: string }[]
-  readonly waiters: readonly { readonly session: bigint; readonly principal: string; readonly mode: LockMode }[]
+  /** At most a page of them. */
+  readonly holders: readonly LockParty[]
+  /** In line; at most a page. */
+  readonly waiters: readonly (LockParty & { readonly mode: LockMode })[]
   readonly delay: number
 }
 

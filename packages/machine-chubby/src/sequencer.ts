@@ -50,7 +50,11 @@ export const sequencerText = (sequencer: Sequencer): string => {
 }
 
 /** @throws MalformedBytes if it is no sequencer. */
-export const parseSequencer = (text: string): Sequencer => decodeSequencer(bytesOf(text))
+export const parseSequencer = (text: string): Sequencer => {
+  const sequencer = decodeSequencer(bytesOf(text))
+  if (sequencerText(sequencer) !== text) throw new MalformedBytes('a sequencer has one spelling')
+  return sequencer
+}
 
 const bytesOf = (text: string): Uint8Array => {
   const bytes = new Uint8Array(Math.floor((text.length * 3) / 4))

@@ -77,30 +77,20 @@ const writeHandle = (writer: ByteWriter, record: HandleRecord): ByteWriter => {
 
 const noBytes = new Uint8Array(0)
 
-/** One record after the other, in chunks. */
+/** One record after the other, in chunks: a file, or a long line for a lock, may take several. */
 export async function* writeSnapshot(frozen: FrozenState): AsyncGenerator<Uint8Array> {
   yield writeHead(frozen)
-  const writer = new ByteWriter(chunkBytes)
-  for (const node of frozen.nodes) {
-    // A file may be larger than a chunk; a chunk never gets larger than 256 KiB by that.
-    if (writer.length > 0 && writer.length + node.contents.length > chunkBytes) yield writer.take()
-    const { contents, ...rest } = node
-    if (contents.length <= chunkBytes) writeNode(writer, node)
-    else yield* inPieces(writeNode(new ByteWriter(), { ...rest, contents }).take())
-  }
+  const writer = new ByteWriter(2 * chunkBytes)
+  for (const node of frozen.nodes) if (writeNode(writer, node).length >= chunkBytes) yield* inPieces(writer.take())
   for (const { record, handles } of frozen.sessions) {
     writeSession(writer, record, handles.length)
-    for (const handle of handles) {
-      if (writer.length > chunkBytes) yield writer.take()
-      writeHandle(writer, handle)
-    }
-    if (writer.length > chunkBytes) yield writer.take()
+    for (const handle of handles) if (writeHandle(writer, handle).length >= chunkBytes) yield* inPieces(writer.take())
   }
-  if (writer.length > 0) yield writer.take()
+  if (writer.length > 0) yield* inPieces(writer.take())
 }
 
 function* inPieces(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.slice(at, at + chunkBytes)
+  for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes)
 }
 
 /** @throws MalformedBytes if the body does not parse, or contradicts itself. */
@@ -115,13 +105,19 @@ export const readSnapshot = async (body: AsyncIterable<Uint8Array>): Promise<Chu
   state.token = reader.u64()
   state.instance = reader.u64()
   state.epoch = epoch(reader.u64())
-  state.time = reader.f64() as LogTime
+  state.time = readTime(reader)
   const [nodes, sessions] = [reader.u32(), reader.u32()]
   for (let left = nodes; left > 0; left--) addNode(state, readNode(reader))
   for (let left = sessions; left > 0; left--) readSession(state, reader)
   reader.end()
   check(state, nodes)
   return state
+}
+
+const readTime = (reader: ByteReader): LogTime => {
+  const time = reader.f64()
+  if (!(time >= 0 && time < Infinity)) throw new MalformedBytes(`${time} is no log time`)
+  return time as LogTime
 }
 
 const joined = (chunks: readonly Uint8Array[]): Uint8Array => {
@@ -135,8 +131,8 @@ const joined = (chunks: readonly Uint8Array[]): Uint8Array => {
 }
 
 const addNode = (state: ChubbyState, node: NodeRecord): void => {
-  if (node.path !== root && state.nodes.get(parentOf(node.path))?.kind !== 'directory')
-    throw new MalformedBytes(`${node.path} stands in no directory`)
+  const directory = node.path === root ? node : state.nodes.get(parentOf(node.path))
+  if (directory?.kind !== 'directory') throw new MalformedBytes(`${node.path} stands in no directory`)
   state.setNode(node)
 }
 
@@ -162,7 +158,7 @@ const readLock = (reader: ByteReader): LockRecord => {
     mode: modeOf(modes, reader.u8()),
     token: reader.u64(),
     generation: reader.u64(),
-    delayUntil: reader.f64() as LogTime,
+    delayUntil: readTime(reader),
   }
   const key = (): HandleKey => ({ session: reader.u64(), handle: reader.u32() })
   const holders: HandleKey[] = []
@@ -174,6 +170,7 @@ const readLock = (reader: ByteReader): LockRecord => {
 
 const readSession = (state: ChubbyState, reader: ByteReader): void => {
   const record = { id: reader.u64(), principal: reader.string(limits.principalBytes), lease: reader.u32() }
+  if (state.sessions.has(record.id)) throw new MalformedBytes(`session ${record.id} stands twice in a snapshot`)
   state.sessions.set(record.id, { record, handles: new Map() })
   for (let left = reader.u32(); left > 0; left--) state.setHandle(readHandle(record.id, reader))
 }
@@ -192,15 +189,19 @@ const readHandle = (session: bigint, reader: ByteReader): HandleRecord => {
   return sequencer.length === 0 ? head : { ...head, sequencer: decodeSequencer(sequencer) }
 }
 
-/** Whoever has a lock, or stands in line for it, has a handle on its node. */
+/** Whoever has a lock, or stands in line for it, has a handle on its node; and only as many have it as can. */
 const check = (state: ChubbyState, nodes: number): void => {
   if (state.nodes.size !== nodes) throw new MalformedBytes('a node stands twice in a snapshot')
-  for (const node of state.nodes.values())
-    for (const key of [...node.lock.holders, ...node.lock.waiters]) {
+  for (const node of state.nodes.values()) {
+    const { mode, holders, waiters } = node.lock
+    if ((mode === 'free') !== (holders.length === 0) || (mode === 'exclusive' && holders.length > 1))
+      throw new MalformedBytes(`the lock of ${node.path} is ${mode}, with ${holders.length} holders`)
+    for (const key of [...holders, ...waiters]) {
       const handle = state.handle(key)
       if (handle === undefined || state.nodeOf(handle) !== node)
         throw new MalformedBytes(`the lock of ${node.path} belongs to a handle that is not there`)
     }
+  }
 }
 
 // ---- hash ---------------------------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
-import { type LogTime, MalformedBytes } from '@conclave/interface'
+import { assert, type LogTime, MalformedBytes } from '@conclave/interface'
 import { mayDo } from './acls.ts'
 import { isValid } from './applying.ts'
 import type { ChubbyCommand } from './commands.ts'
 import type { EventLog } from './event-log.ts'
 import type { AddressedEvent } from './events.ts'
+import { limits } from './limits.ts'
 import { isDelayed, standing } from './locks.ts'
-import { aclDirectoryOf, ancestorsOf, parentOf, root } from './paths.ts'
+import { byBytes } from './names.ts'
+import { aclDirectoryOf, ancestorsOf, parentOf } from './paths.ts'
 import type { ChubbyQuery } from './queries.ts'
 import type { FileContents, HandleInfo, LockInfo, Problem, QueryReply, SessionInfo, Stat } from './replies.ts'
 import { decodeSequencer } from './sequencer.ts'
@@ -39,11 +41,10 @@ export class StateView implements ChubbyView {
   }
 
   nextLift(): number | undefined {
-    const { delayed, nodes, time } = this.#current()
+    const { delayed, time } = this.#current()
     let first: number | undefined
-    for (const path of delayed) {
-      const lock = nodes.get(path)?.lock
-      if (lock === undefined || lock.waiters.length === 0) continue
+    for (const { lock } of delayed) {
+      if (lock.waiters.length === 0) continue
       const left = Math.max(0, lock.delayUntil - time)
       if (first === undefined || left < first) first = left
     }
@@ -160,7 +161,7 @@ export class StateView implements ChubbyView {
       contentGeneration,
       lockGeneration: lock.generation,
       aclGeneration,
-      size: kind === 'file' ? node.contents.length : state.childrenOf(path).size,
+      size: kind === 'file' ? node.contents.length : state.childCount(path),
       checksum,
       acl,
       handles: state.handlesOn(path).size,
@@ -179,12 +180,9 @@ export class StateView implements ChubbyView {
 
   #children(path: string, after: string, limit: number): QueryReply {
     const state = this.#current()
-    const { page, more } = pageOf([...state.childrenOf(path)].sort(), (name) => name > after, limit)
-    const children = page
-      .map((name) => state.nodes.get(`${path}/${name}`))
-      .filter((node) => node !== undefined)
-      .map((node) => this.#stat(node))
-    return { status: 'children', children, more }
+    const names = from(state.childrenOf(path), (name) => byBytes(name, after) > 0)
+    const { page, more } = pageOf(names, limit, (name) => this.#stat(present(state.nodes.get(`${path}/${name}`))))
+    return { status: 'children', children: page, more }
   }
 
   #checkSequencer(bytes: Uint8Array): QueryReply {
@@ -208,45 +206,47 @@ export class StateView implements ChubbyView {
   }
 
   #sessions(after: bigint, limit: number): QueryReply {
-    const ids = [...this.#current().sessions.keys()].sort((a, b) => (a < b ? -1 : 1))
-    const { page, more } = pageOf(ids, (id) => id > after, limit)
-    const entries = page.map((id) => this.#current().sessions.get(id)).filter((entry) => entry !== undefined)
-    return { status: 'sessions', sessions: entries.map((entry) => this.#infoOf(entry)), more }
+    const { sessions } = this.#current()
+    const ids = [...sessions.keys()].filter((id) => id > after).sort((a, b) => (a < b ? -1 : 1))
+    const { page, more } = pageOf(ids, limit, (id) => this.#infoOf(present(sessions.get(id))))
+    return { status: 'sessions', sessions: page, more }
   }
 
   #session(id: bigint, after: number): QueryReply {
     const entry = this.#current().sessions.get(id)
     if (entry === undefined) return { status: 'refused', problem: 'no-session' }
-    const all = [...entry.handles.values()].sort((a, b) => a.handle - b.handle)
-    const { page, more } = pageOf(all, ({ handle }) => handle > after, 1000)
-    const handles = page.map((handle): HandleInfo => {
+    const later = [...entry.handles.values()].filter(({ handle }) => handle > after)
+    later.sort((a, b) => a.handle - b.handle)
+    const { page, more } = pageOf(later, limits.page, (handle): HandleInfo => {
       const lock = this.#standingOf(handle)
       return { handle: handle.handle, path: handle.path, valid: lock !== undefined, lock: lock ?? { state: 'none' } }
     })
-    return { status: 'session', session: this.#infoOf(entry), handles, more }
+    return { status: 'session', session: this.#infoOf(entry), handles: page, more }
   }
 
   #locks(prefix: string, after: string, limit: number): QueryReply {
-    const { nodes } = this.#current()
-    const inside = prefix === root ? root : prefix
-    const used = [...nodes.values()]
-      .filter(({ path, lock }) => (path === inside || path.startsWith(`${inside}/`)) && isUsed(lock, this.time))
-      .sort((a, b) => (a.path < b.path ? -1 : 1))
-    const { page, more } = pageOf(used, ({ path }) => path > after, limit)
-    return { status: 'locks', locks: page.map((node) => this.#lockInfo(node)), more }
+    const isAsked = ({ path, lock }: NodeRecord): boolean =>
+      (path === prefix || path.startsWith(`${prefix}/`)) && isUsed(lock, this.time) && byBytes(path, after) > 0
+    const used = [...this.#current().nodes.values()].filter(isAsked).sort((a, b) => byBytes(a.path, b.path))
+    const { page, more } = pageOf(used, limit, (node) => this.#lockInfo(node))
+    return { status: 'locks', locks: page, more }
   }
 
   #lockInfo(node: NodeRecord): LockInfo {
     const { sessions } = this.#current()
-    const owner = ({ session }: HandleKey) => ({ session, principal: sessions.get(session)?.record.principal ?? '' })
+    const party = ({ session, handle }: HandleKey) => ({
+      session,
+      handle,
+      principal: sessions.get(session)?.record.principal ?? '',
+    })
     const { mode, token, generation, holders, waiters } = node.lock
     return {
       path: node.path,
       mode,
       token,
       lockGeneration: generation,
-      holders: holders.map(owner),
-      waiters: waiters.map((waiter) => ({ ...owner(waiter), mode: waiter.mode })),
+      holders: holders.slice(0, limits.page).map(party),
+      waiters: waiters.slice(0, limits.page).map((waiter) => ({ ...party(waiter), mode: waiter.mode })),
       delay: this.#delayOf(node),
     }
   }
@@ -260,12 +260,41 @@ const isInAclDirectory = (path: string): boolean => {
   return directory !== undefined && (path === directory || parentOf(path) === directory)
 }
 
-/** Of sorted things. */
-const pageOf = <T>(
+/** What follows in an ordered list from the first one on of which `isLater` holds. */
+const from = <T>(ordered: readonly T[], isLater: (each: T) => boolean): readonly T[] => {
+  const start = ordered.findIndex(isLater)
+  return start < 0 ? [] : ordered.slice(start)
+}
+
+/** As many as there may be in one answer, by their number and by their bytes, but at least one. */
+const pageOf = <T, Entry extends Measured>(
   all: readonly T[],
-  isAfter: (each: T) => boolean,
   limit: number,
-): { readonly page: readonly T[]; readonly more: boolean } => {
-  const rest = all.filter(isAfter)
-  return { page: rest.slice(0, limit), more: rest.length > limit }
+  entryOf: (each: T) => Entry,
+): { readonly page: readonly Entry[]; readonly more: boolean } => {
+  const page: Entry[] = []
+  let bytes = 0
+  for (const each of all.slice(0, limit)) {
+    const entry = entryOf(each)
+    bytes += mostBytes(entry)
+    if (bytes > limits.pageBytes && page.length > 0) break
+    page.push(entry)
+  }
+  return { page, more: page.length < all.length }
+}
+
+type Measured = Stat | SessionInfo | HandleInfo | LockInfo
+
+/** An upper bound of what it takes in an answer: a unit of UTF-16 takes at most three bytes. */
+const mostBytes = (entry: Measured): number => {
+  if ('principal' in entry) return fixedBytes + 3 * entry.principal.length
+  const parties = 'waiters' in entry ? [...entry.holders, ...entry.waiters] : []
+  const names = 'acl' in entry ? Object.values(entry.acl) : parties.map(({ principal }) => principal)
+  return names.reduce((sum, name) => sum + partyBytes + 3 * name.length, fixedBytes + 3 * entry.path.length)
+}
+const [fixedBytes, partyBytes] = [96, 24]
+
+const present = <T>(value: T | undefined): T => {
+  assert(value !== undefined, 'the index names what is there')
+  return value
 }

@@ -1,6 +1,7 @@
 /** The replicated state: records that are never changed but replaced, so that a capture only has to hold on to them. */
 import { assert, type Epoch, epoch as epochOf, type LogTime } from '@conclave/interface'
 import type { Access, AclNames, LockMode, Subscription } from './commands.ts'
+import { Names } from './names.ts'
 import { nameOf, parentOf, root } from './paths.ts'
 import type { Sequencer } from './sequencer.ts'
 
@@ -103,13 +104,15 @@ export class ChubbyState {
   time = 0 as LogTime
 
   /** Names in each directory that has some. */
-  readonly #children = new Map<string, Set<string>>()
+  readonly #children = new Map<string, Names>()
   /** Handles on each node that has some; also those whose node is gone are not among them. */
   readonly #handles = new Map<string, Set<HandleRecord>>()
   /** Paths of locks under a delay. */
   readonly #delayed = new Set<string>()
   /** Bytes of all files. */
   contentBytes = 0
+  /** Of all sessions. */
+  handleCount = 0
 
   // ---- nodes --------------------------------------------------------------------------------------------------------------------------
 
@@ -123,7 +126,7 @@ export class ChubbyState {
     if (before !== undefined || node.path === root) return
     const parent = parentOf(node.path)
     const names = this.#children.get(parent)
-    if (names === undefined) this.#children.set(parent, new Set([nameOf(node.path)]))
+    if (names === undefined) this.#children.set(parent, new Names(nameOf(node.path)))
     else names.add(nameOf(node.path))
   }
 
@@ -140,8 +143,14 @@ export class ChubbyState {
     if (names?.size === 0) this.#children.delete(parent)
   }
 
-  childrenOf(path: string): ReadonlySet<string> {
-    return this.#children.get(path) ?? nobody
+  /** How many there are in a directory. */
+  childCount(path: string): number {
+    return this.#children.get(path)?.size ?? 0
+  }
+
+  /** Names in a directory, in byte order. */
+  childrenOf(path: string): readonly string[] {
+    return this.#children.get(path)?.inOrder ?? []
   }
 
   /** Of the node that is there now. */
@@ -150,8 +159,8 @@ export class ChubbyState {
   }
 
   /** Locks that nobody gets yet, as far as that was not looked at since. */
-  get delayed(): Iterable<string> {
-    return this.#delayed
+  get delayed(): NodeRecord[] {
+    return [...this.#delayed].map((path) => this.nodes.get(path)).filter((node) => node !== undefined)
   }
 
   // ---- sessions and handles -----------------------------------------------------------------------------------------------------------
@@ -171,6 +180,7 @@ export class ChubbyState {
     assert(entry !== undefined, 'a handle belongs to a session')
     const before = entry.handles.get(record.handle)
     entry.handles.set(record.handle, record)
+    if (before === undefined) this.handleCount += 1
     if (this.nodeOf(record) === undefined) return
     const handles = this.#handles.get(record.path)
     if (handles === undefined) this.#handles.set(record.path, new Set([record]))
@@ -181,12 +191,11 @@ export class ChubbyState {
   }
 
   removeHandle(record: HandleRecord): void {
-    this.sessions.get(record.session)?.handles.delete(record.handle)
+    if (this.sessions.get(record.session)?.handles.delete(record.handle) === true) this.handleCount -= 1
     const handles = this.#handles.get(record.path)
     handles?.delete(record)
     if (handles?.size === 0) this.#handles.delete(record.path)
   }
 }
 
-const nobody: ReadonlySet<string> = new Set()
 const noHandles: ReadonlySet<HandleRecord> = new Set()

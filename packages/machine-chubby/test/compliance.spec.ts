@@ -1,7 +1,16 @@
 import { machineCompliance } from '@conclave/compliance/machine'
 import { epoch, type Random } from '@conclave/interface'
 import { describe, test } from 'vitest'
-import { type ChubbyCommand, chubbyMachine, encodeCommand, encodeQuery, type LockMode } from '../src/index.ts'
+import {
+  type ChubbyCall,
+  type ChubbyCommand,
+  type ChubbyQuery,
+  chubbyMachine,
+  encodeCall,
+  encodeCommand,
+  encodeQuery,
+  type LockMode,
+} from '../src/index.ts'
 
 const upTo = ({ next }: Random, most: number): number => Math.floor(next() * most)
 const pick = <T>(random: Random, choices: readonly [T, ...T[]]): T =>
@@ -44,21 +53,31 @@ const command = (random: Random): ChubbyCommand => {
   ])()
 }
 
+const query = (random: Random): ChubbyQuery =>
+  pick<ChubbyQuery>(random, [
+    { type: 'stat', path: '/ls/cell/a' },
+    { type: 'file', path: '/ls/cell/dir/c' },
+    { type: 'children', path: '/ls/cell', after: '', limit: 10 },
+    { type: 'sessions', after: 0n, limit: 10 },
+    { type: 'session', session: 1n, after: 0 },
+    { type: 'locks', prefix: '/ls', after: '', limit: 10 },
+    { type: 'info' },
+  ])
+
+const call = (random: Random): ChubbyCall => {
+  const session = BigInt(upTo(random, 4))
+  return pick<ChubbyCall>(random, [
+    { type: 'keepAlive', session, epoch: epoch(BigInt(upTo(random, 30))), acked: upTo(random, 5) },
+    { type: 'read', session, path: '/ls/cell/a' },
+    { type: 'query', local: random.next() < 0.5, query: query(random) },
+  ])
+}
+
 machineCompliance({
   name: 'chubby',
   machine: chubbyMachine,
   command: (random) => encodeCommand(command(random)),
-  query: (random) =>
-    encodeQuery(
-      pick(random, [
-        { type: 'stat', path: '/ls/cell/a' },
-        { type: 'file', path: '/ls/cell/dir/c' },
-        { type: 'children', path: '/ls/cell', after: '', limit: 10 },
-        { type: 'sessions', after: 0n, limit: 10 },
-        { type: 'session', session: 1n, after: 0 },
-        { type: 'locks', prefix: '/ls', after: '', limit: 10 },
-        { type: 'info' },
-      ]),
-    ),
+  query: (random) => encodeQuery(query(random)),
+  ask: (random) => encodeCall(call(random)),
   malformed: [new Uint8Array(), Uint8Array.of(0), Uint8Array.of(14), Uint8Array.of(1, 1), Uint8Array.of(4, 1, 2, 3)],
 }).register({ describe, test })

@@ -30,6 +30,7 @@ export const connectionLimits = {
   changes: 16,
   /** Calls to services, which may be held. */
   asks: 65_536,
+  askBytes: 16 * 1024 * 1024,
   helloMillis: 10_000,
 } as const
 
@@ -38,6 +39,11 @@ const readRepliesBytes = 512 * 1024
 /** Bytes of events asked of one feed at once, and sent in one turn to one client. */
 const feedBytes = 64 * 1024
 const pumpBytes = 1024 * 1024
+
+interface WaitingAsk {
+  readonly withdraw: () => void
+  readonly bytes: number
+}
 
 export interface ConnectionInit {
   readonly channel: ServedChannel
@@ -55,8 +61,8 @@ export class ClientConnection {
   readonly #self: NodeId
   readonly #cluster: string
   readonly #watches = new Map<number, Feed>()
-  /** What withdraws each call to a service. */
-  readonly #asks = new Map<number, () => void>()
+  /** The calls to services that wait. */
+  readonly #asks = new Map<number, WaitingAsk>()
   readonly #hello: NodeJS.Timeout
   #greeted = false
   #open = true
@@ -65,6 +71,7 @@ export class ClientConnection {
   #reads = 0
   #statuses = 0
   #changes = 0
+  #askBytes = 0
   #features: number | undefined
   #pumping = false
 
@@ -141,7 +148,7 @@ export class ClientConnection {
     clearTimeout(this.#hello)
     for (const feed of this.#watches.values()) feed.close()
     this.#watches.clear()
-    for (const withdraw of this.#asks.values()) withdraw()
+    for (const ask of this.#asks.values()) ask.withdraw()
     this.#asks.clear()
   }
 
@@ -319,20 +326,28 @@ export class ClientConnection {
   }
 
   #ask(id: number, machine: number, request: Uint8Array): void {
+    const { length } = request
     if (this.#asks.has(id)) return this.#goodbye('malformed')
-    if (this.#asks.size >= connectionLimits.asks) return this.#send({ type: 'answer', id, refused: 'overloaded' })
+    if (this.#asks.size >= connectionLimits.asks || this.#askBytes + length > connectionLimits.askBytes) {
+      return this.#send({ type: 'answer', id, refused: 'overloaded' })
+    }
     // The service may keep the request, which is a view on a whole frame.
     const withdraw = this.#served.ask(machine, this.#channel.peer, request.slice(), (result) => {
-      this.#asks.delete(id)
-      if ('reply' in result && result.reply.length > maxReadReplyBytes)
-        this.#send({ type: 'answer', id, refused: 'invalid' })
-      else this.#send({ type: 'answer', id, ...result })
+      this.#forgetAsk(id)
+      const tooLong = 'reply' in result && result.reply.length > maxReadReplyBytes
+      this.#send({ type: 'answer', id, ...(tooLong ? { refused: 'invalid' } : result) })
     })
-    this.#asks.set(id, withdraw)
+    this.#asks.set(id, { withdraw, bytes: length })
+    this.#askBytes += length
   }
 
   #withdraw(id: number): void {
-    this.#asks.get(id)?.()
+    this.#asks.get(id)?.withdraw()
+    this.#forgetAsk(id)
+  }
+
+  #forgetAsk(id: number): void {
+    this.#askBytes -= this.#asks.get(id)?.bytes ?? 0
     this.#asks.delete(id)
   }
 

@@ -5,11 +5,12 @@ import {
   membershipFeature,
   protocolVersion,
   type ServerMessage,
+  servicesFeature,
 } from '@conclave/client/protocol'
 import { type Chunks, concatChunks, type Epoch, type Feed, type MembershipChange, nodeId } from '@conclave/interface'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ClientConnection, type ConnectionInit, connectionLimits } from '../src/connection.ts'
-import type { Changed, Served, ServedChannel, Submitted } from '../src/served.ts'
+import type { Asked, Changed, Served, ServedChannel, Submitted } from '../src/served.ts'
 
 /** The client's end, as the connection sees it. */
 class FakeChannel implements ServedChannel {
@@ -49,6 +50,14 @@ const bytes = (length: number): Uint8Array => new Uint8Array(length)
 let channel: FakeChannel
 let connectionInit: ConnectionInit
 let submitted: ((result: Submitted) => void)[]
+let submitters: string[]
+let asked: {
+  readonly machine: number
+  readonly principal: string
+  readonly request: Uint8Array
+  readonly done: (result: Asked) => void
+  withdrawn: number
+}[]
 let pendingReads: (() => void)[]
 let feedEvents: Uint8Array[]
 let restoring: boolean
@@ -58,6 +67,8 @@ let changes: { readonly change: MembershipChange; readonly done: (result: Change
 beforeEach(() => {
   channel = new FakeChannel()
   submitted = []
+  submitters = []
+  asked = []
   pendingReads = []
   feedEvents = []
   restoring = false
@@ -65,7 +76,17 @@ beforeEach(() => {
   changes = []
   const feed: Feed = { poll: () => feedEvents.shift(), close: () => {} }
   const served: Served = {
-    submit: (_, done) => void submitted.push(done),
+    submit: (_, done, principal) => {
+      submitted.push(done)
+      submitters.push(principal)
+    },
+    ask: (machine, principal, request, done) => {
+      const call = { machine, principal, request, done, withdrawn: 0 }
+      asked.push(call)
+      return () => {
+        call.withdrawn += 1
+      }
+    },
     read: (_, done) => void pendingReads.push(done),
     query: (machine, query) => (machine === 1 && !restoring ? query : undefined),
     watch: () => (restoring ? undefined : feed),
@@ -120,6 +141,7 @@ describe('a greeted client', () => {
     expect(last()).toEqual({ type: 'outcome', blockId: 2, outcome: 'not-leader' })
     submitted[0]?.({ replies: bytes(3) })
     expect(last()).toEqual({ type: 'replies', blockId: 1, replies: bytes(3) })
+    expect(submitters).toEqual(['client', 'client'])
   })
 
   test('has a bound on what is under way, and room again when it is answered', () => {
@@ -179,7 +201,7 @@ describe('a client that knows of members', () => {
 
   test('is told so in its welcome; one of before gets the welcome of before', () => {
     channel.say({ ...hello, features: 0xff })
-    expect(last()).toMatchObject({ type: 'welcome', features: membershipFeature })
+    expect(last()).toMatchObject({ type: 'welcome', features: membershipFeature | servicesFeature })
     const older = new FakeChannel()
     new ClientConnection({ ...connectionInit, channel: older })
     older.say(hello)
@@ -225,5 +247,81 @@ describe('a client that knows of members', () => {
       { type: 'changed', id: 1, outcome: 'unsupported', reason: '' },
       { type: 'members', id: 2, refused: 'unsupported' },
     ])
+  })
+})
+
+describe('a client that asks services', () => {
+  const ask = (id: number, length = 1): void => channel.say({ type: 'ask', id, machine: 2, request: bytes(length) })
+
+  beforeEach(() => channel.say({ ...hello, features: servicesFeature }))
+
+  test('gets one answer to each call, in whatever order, and is known by its key', () => {
+    ask(1)
+    ask(2)
+    expect(asked.map(({ machine, principal }) => ({ machine, principal }))).toEqual(
+      Array(2).fill({ machine: 2, principal: 'client' }),
+    )
+    asked[1]?.done({ reply: bytes(3) })
+    expect(last()).toEqual({ type: 'answer', id: 2, reply: bytes(3) })
+    asked[0]?.done({ refused: 'not-leader' })
+    expect(last()).toEqual({ type: 'answer', id: 1, refused: 'not-leader' })
+  })
+
+  test('may keep its frame: the service gets bytes of its own', () => {
+    const frame = concatChunks(encodeClientMessage({ type: 'ask', id: 1, machine: 2, request: Uint8Array.of(7, 8) }))
+    channel.deliver(frame)
+    frame.fill(0)
+    expect(asked[0]?.request).toEqual(Uint8Array.of(7, 8))
+  })
+
+  test('withdraws a call once, and may use its id again', () => {
+    ask(1)
+    channel.say({ type: 'withdraw', id: 1 })
+    channel.say({ type: 'withdraw', id: 1 })
+    expect(asked[0]?.withdrawn).toBe(1)
+    ask(1)
+    asked[1]?.done({ reply: bytes(1) })
+    expect(last()).toEqual({ type: 'answer', id: 1, reply: bytes(1) })
+    channel.say({ type: 'withdraw', id: 1 })
+    expect(asked.map(({ withdrawn }) => withdrawn)).toEqual([1, 0])
+  })
+
+  test('that goes takes its calls with it', () => {
+    ask(1)
+    ask(2)
+    asked[0]?.done({ reply: bytes(1) })
+    channel.close()
+    expect(asked.map(({ withdrawn }) => withdrawn)).toEqual([0, 1])
+  })
+
+  test('that uses the id of a call that waits is cut', () => {
+    ask(1)
+    ask(1)
+    expect(last()).toEqual({ type: 'goodbye', reason: 'malformed' })
+    expect(asked.map(({ withdrawn }) => withdrawn)).toEqual([1])
+  })
+
+  test('has a bound on the number of calls that wait, and room again when one is answered', () => {
+    for (let id = 0; id <= connectionLimits.asks; id++) ask(id)
+    expect(last()).toEqual({ type: 'answer', id: connectionLimits.asks, refused: 'overloaded' })
+    asked[0]?.done({ reply: bytes(1) })
+    ask(0)
+    expect(asked).toHaveLength(connectionLimits.asks + 1)
+  })
+
+  test('has a bound on their bytes, and room again when one is withdrawn', () => {
+    const each = 512 * 1024
+    const most = connectionLimits.askBytes / each
+    for (let id = 0; id <= most; id++) ask(id, each)
+    expect(last()).toEqual({ type: 'answer', id: most, refused: 'overloaded' })
+    channel.say({ type: 'withdraw', id: 0 })
+    ask(most, each)
+    expect(asked).toHaveLength(most + 1)
+  })
+
+  test('is told when an answer is too long for a message', () => {
+    ask(1)
+    asked[0]?.done({ reply: bytes(2 * 1024 * 1024) })
+    expect(last()).toEqual({ type: 'answer', id: 1, refused: 'invalid' })
   })
 })

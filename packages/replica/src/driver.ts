@@ -4,6 +4,7 @@ import {
   type DiskState,
   type Effects,
   type Engine,
+  type Epoch,
   type Input,
   type JournalOp,
   type LeaderInfo,
@@ -109,6 +110,7 @@ export class Driver implements TransportHandler {
       decided: (at, blocks) => this.#applier.await(at, blocks),
       refusal: (reason) => this.#refusal(reason),
       closedFor: () => this.#closedFor(),
+      epoch: () => this.#engine.status().epoch,
     })
     const reads = {
       nextId,
@@ -176,8 +178,9 @@ export class Driver implements TransportHandler {
     this.push({ type: 'disk', state })
   }
 
-  submit(block: Uint8Array, done: BlockDone): void {
-    const refusal = this.#proposals.submit(block, done)
+  /** @param under the only reign that it may be proposed in. */
+  submit(block: Uint8Array, done: BlockDone, under?: Epoch): void {
+    const refusal = this.#proposals.submit(block, done, under)
     if (refusal === undefined) this.wake()
     else this.#init.clock.defer(() => done(refusal))
   }

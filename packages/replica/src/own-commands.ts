@@ -4,6 +4,7 @@ import {
   replyStatus,
   sessionCommands,
   sessionsMachine,
+  sessionWindow,
   visitReplies,
 } from '@conclave/interface'
 import type { BlockDone, BlockOutcome } from './proposals.ts'
@@ -15,15 +16,18 @@ export interface OwnCommandsInit {
   readonly submit: (block: Uint8Array, done: BlockDone) => void
 }
 
+/** Commands that may be undecided; more of them, and the oldest is given up: it is of an earlier reign, unless a service proposes without measure. */
+const maxUndecided = sessionWindow
+
 interface OwnCommand {
   readonly bytes: Uint8Array
-  serial: number
+  readonly serial: number
   sent: boolean
 }
 
 /**
  * What a service proposes on its own behalf goes through the table of sessions as a client's commands do, so that each is applied once however often it was sent. While this
- * node does not lead they wait; one whose fate is unknown is sent again when it leads again.
+ * node does not lead they wait; one whose fate is unknown is sent again, as it was, when it leads again: what is not settled keeps the table from forgetting the replies to it.
  */
 export class OwnCommands {
   readonly #init: OwnCommandsInit
@@ -44,6 +48,8 @@ export class OwnCommands {
   }
 
   add(bytes: Uint8Array): void {
+    const oldest = this.#oldest
+    if (this.#queue.size >= maxUndecided && oldest !== undefined) this.#queue.delete(oldest)
     this.#queue.add({ bytes, serial: this.#serial++, sent: false })
     this.pump()
   }
@@ -61,10 +67,14 @@ export class OwnCommands {
     for (const command of this.#queue) if (!command.sent) this.#send(command)
   }
 
-  /** Everything below is settled. */
+  get #oldest(): OwnCommand | undefined {
+    for (const command of this.#queue) return command
+    return undefined
+  }
+
+  /** Everything below is settled, or given up. */
   get #ackedBelow(): number {
-    for (const { serial } of this.#queue) return serial
-    return this.#serial
+    return this.#oldest?.serial ?? this.#serial
   }
 
   #open(): void {
@@ -84,11 +94,12 @@ export class OwnCommands {
       command.sent = false
       const status = statusOf(outcome)
       if (status === replyStatus.unknownSession) return this.#sessionGone(session)
-      if (status !== undefined) this.#queue.delete(command)
+      // Beyond the window it had no effect: it is tried again when older ones are settled.
+      if (status !== undefined && status !== replyStatus.beyondWindow) this.#queue.delete(command)
     })
   }
 
-  /** The table has forgotten it. A service's commands may be applied twice: their epoch keeps them from doing harm. */
+  /** The table has forgotten it. One that is undecided may then be applied twice: its epoch keeps it from doing harm. */
   #sessionGone(session: bigint): void {
     if (session !== this.#session) return
     this.#session = this.#newSession()

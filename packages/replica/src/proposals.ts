@@ -1,5 +1,6 @@
 import {
   checkBlock,
+  type Epoch,
   encodeBatch,
   type LogTime,
   MalformedBytes,
@@ -25,6 +26,8 @@ export type BlockDone = (outcome: BlockOutcome) => void
 export interface WaitingBlock {
   readonly block: Uint8Array
   readonly done: BlockDone
+  /** It is to be proposed in this reign only: a service that served in it let it in. */
+  readonly under?: Epoch
 }
 
 export interface ProposalsOwner {
@@ -37,6 +40,8 @@ export interface ProposalsOwner {
   refusal(reason: Refusal): BlockOutcome
   /** Undefined: blocks are welcome. */
   closedFor(): Refusal | undefined
+  /** Of the reign that the engine is in now. */
+  epoch(): Epoch
 }
 
 const batchHead = 13
@@ -47,6 +52,8 @@ export class Proposals {
   readonly #owner: ProposalsOwner
   #queue: WaitingBlock[] = []
   #queuedBytes = 0
+  /** Some queued block is bound to a reign. */
+  #bound = false
   readonly #proposed = new Map<RequestId, readonly WaitingBlock[]>()
   /** Blocks refused for whatever reason. */
   refused = 0
@@ -63,14 +70,15 @@ export class Proposals {
     return this.#queue.length === 0
   }
 
-  /** Queues a block, or says why not: `done` is then the caller's to call. */
-  submit(block: Uint8Array, done: BlockDone): BlockOutcome | undefined {
+  /** Queues a block, or says why not: `done` is then the caller's to call. @param under see `WaitingBlock`. */
+  submit(block: Uint8Array, done: BlockDone, under?: Epoch): BlockOutcome | undefined {
     const reason = this.#judge(block)
     if (reason !== undefined) {
       this.refused++
       return this.#owner.refusal(reason)
     }
-    this.#queue.push({ block, done })
+    this.#queue.push({ block, done, ...(under !== undefined && { under }) })
+    this.#bound ||= under !== undefined
     this.#queuedBytes += block.length
     return undefined
   }
@@ -90,12 +98,34 @@ export class Proposals {
     }
   }
 
-  /** Hands everything that is queued to the engine: one batch, or several if one would exceed the bound of an entry. */
+  /**
+   * Hands everything that is queued to the engine: one batch, or several if one would exceed the bound of an entry. The engine may have begun a reign in this very
+   * turn, of which nobody has heard yet: what was let in under another is refused.
+   */
   step(time: LogTime): void {
     if (this.#queue.length === 0) return
+    const epoch = this.#bound ? this.#owner.epoch() : undefined
+    const fits = ({ under }: WaitingBlock): boolean => under === undefined || under === epoch
+    const queue = this.#takeQueue()
+    if (epoch === undefined || queue.every(fits)) return this.#proposeAll(time, queue)
+    this.#proposeAll(time, queue.filter(fits))
+    // Last: whoever is told may submit more, which is for the next turn.
+    this.#refuse(
+      queue.filter((waiting) => !fits(waiting)),
+      'not-leader',
+    )
+  }
+
+  #takeQueue(): readonly WaitingBlock[] {
     const queue = this.#queue
     this.#queue = []
     this.#queuedBytes = 0
+    this.#bound = false
+    return queue
+  }
+
+  #proposeAll(time: LogTime, queue: readonly WaitingBlock[]): void {
+    if (queue.length === 0) return
     let from = 0
     let size = batchHead
     for (const [at, { block }] of queue.entries()) {
@@ -134,10 +164,7 @@ export class Proposals {
 
   /** Refuses what is queued, which the engine has never seen. */
   refuseQueued(reason: Refusal): void {
-    const queue = this.#queue
-    this.#queue = []
-    this.#queuedBytes = 0
-    this.#refuse(queue, reason)
+    this.#refuse(this.#takeQueue(), reason)
   }
 
   #refuse(blocks: readonly WaitingBlock[], reason: Refusal): void {

@@ -4,6 +4,7 @@ import {
   type DiskState,
   type Engine,
   type EngineFactory,
+  type Epoch,
   type Feed,
   type Journal,
   type LeaderInfo,
@@ -94,13 +95,14 @@ export interface Replica {
   start(): Promise<void>
   /**
    * Submits the commands of one client (`encodeBlock`), which are decided together and in order. The replica owns the bytes from here on.
-   * Malformed: refused as `invalid`. `done` is called exactly once, never before this call has returned.
+   * Malformed, or with more than one command for machines with services: refused as `invalid`. A command for a machine with a service waits until that lets it in, however long it takes.
+   * `done` is called exactly once, never before this call has returned.
    * @param principal whose block it is, for services of machines that look at it: the client's peer id, as its key proved it. Default: nobody's.
    */
   submit(block: Uint8Array, done: BlockDone, principal?: string): void
   /**
-   * Asks the service of machine number `machine`, which may hold the call for long. The replica owns the bytes from here on. `done` is called at most once, never before
-   * this call has returned. Returns what withdraws the call: `done` is not called any more.
+   * Asks the service of machine number `machine`, which may hold the call for long. The replica owns the bytes from here on. `done` is called exactly once, never before
+   * this call has returned, unless the call is withdrawn before. Returns what withdraws it.
    */
   ask(machine: number, principal: string, request: Uint8Array, done: AskDone): () => void
   /**
@@ -176,7 +178,9 @@ class ComposedReplica implements Replica {
       machines: init.machines,
       clock: init.clock,
       random: init.random,
-      submit: (block, done) => this.#submit(block, done),
+      queuedBytes: this.#limits.queuedBytes,
+      ready: () => this.#driver?.running === true && !this.#applier.restoring,
+      submit: (block, done, under) => this.#submit(block, done, under),
       confirm: (done) => this.read('lease', done),
       refusal: (reason) => this.#refusal(reason),
       failed: (error) => this.#driver?.fail(error),
@@ -245,9 +249,9 @@ class ComposedReplica implements Replica {
     this.#services.submit(block, principal, (outcome) => this.#guard(() => done(outcome)))
   }
 
-  #submit(block: Uint8Array, done: BlockDone): void {
+  #submit(block: Uint8Array, done: BlockDone, under?: Epoch): void {
     if (this.#driver === undefined) this.#init.clock.defer(() => done({ type: 'refused', reason: 'not-ready' }))
-    else this.#driver.submit(block, done)
+    else this.#driver.submit(block, done, under)
   }
 
   ask(machine: number, principal: string, request: Uint8Array, done: AskDone): () => void {

@@ -5,10 +5,12 @@ import {
   type Clock,
   type Epoch,
   type LeaderInfo,
+  MalformedBytes,
   type NodeId,
   type Random,
   type Refusal,
   type Service,
+  type ServiceEffects,
   type ServiceInput,
   type StateMachine,
   visitBlock,
@@ -31,24 +33,21 @@ export interface ServicesInit {
   readonly machines: readonly StateMachine[]
   readonly clock: Clock
   readonly random: Random
-  /** Past all admissions. */
-  readonly submit: (block: Uint8Array, done: BlockDone) => void
+  /** Of the blocks that wait for one service; beyond it: `overloaded`. */
+  readonly queuedBytes: number
+  /** The machines may be looked at. */
+  readonly ready: () => boolean
+  /** Past all admissions. `under`: the only reign that the block may be proposed in. */
+  readonly submit: (block: Uint8Array, done: BlockDone, under?: Epoch) => void
   readonly confirm: (done: ReadDone) => void
-  readonly refusal: (reason: Refusal) => BlockOutcome & AskOutcome
+  readonly refusal: (reason: Refusal) => Refused
   /** A service threw: an invariant does not hold. */
   readonly failed: (error: unknown) => void
 }
 
-const tickMillis = 50
+type Refused = Extract<AskOutcome, { readonly type: 'refused' }>
 
-/** A block of which some command waits to be admitted. */
-interface Gate {
-  readonly block: Uint8Array
-  readonly done: BlockDone
-  readonly admissions: { readonly host: Host; readonly id: AdmissionId }[]
-  waiting: number
-  over: boolean
-}
+const tickMillis = 50
 
 /** What a replica does for the services of its machines: it feeds them, and does what they ask. */
 export class Services {
@@ -66,36 +65,40 @@ export class Services {
   }
 
   ask(machine: number, principal: string, request: Uint8Array, done: AskDone): () => void {
-    const host = this.#stopped ? undefined : this.#hosts.get(machine)
-    if (host !== undefined) return host.ask(principal, request, done)
-    const reason = this.#stopped ? 'not-ready' : 'unsupported'
-    this.#init.clock.defer(() => done(this.#init.refusal(reason)))
-    return () => {}
-  }
-
-  /** Passes the block on once all its commands are admitted. @param block has passed `checkBlock`, or will be refused for it. */
-  submit(block: Uint8Array, principal: string, done: BlockDone): void {
-    const guarded = this.#hosts.size === 0 ? [] : this.#guarded(block)
-    if (guarded.length === 0) return this.#init.submit(block, done)
-    const closed = guarded.find(({ host }) => !host.reigns)
-    if (closed !== undefined) {
-      this.#init.clock.defer(() => done(this.#init.refusal('not-leader')))
-      return
+    const host = this.#hosts.get(machine)
+    const ready = !this.#stopped && this.#init.ready()
+    if (host !== undefined && ready) return host.ask(principal, request, done)
+    let waits = true
+    this.#init.clock.defer(() => {
+      if (waits) done(this.#init.refusal(ready ? 'unsupported' : 'not-ready'))
+    })
+    return () => {
+      waits = false
     }
-    const gate: Gate = { block, done, admissions: [], waiting: guarded.length, over: false }
-    for (const { host, command } of guarded) gate.admissions.push({ host, id: host.admit(gate, principal, command) })
-    for (const { host } of gate.admissions) host.run()
   }
 
-  #guarded(block: Uint8Array): { readonly host: Host; readonly command: Uint8Array }[] {
+  /**
+   * Passes the block on; if a service has to let its command in, once it did. One such command at most: another might have to wait for what becomes of the first.
+   * @param block is judged by whoever takes it; a malformed one is passed on to be refused.
+   */
+  submit(block: Uint8Array, principal: string, done: BlockDone): void {
+    const [guarded, another] = this.#hosts.size === 0 ? [] : this.#guarded(block)
+    if (guarded === undefined) this.#init.submit(block, done)
+    else if (another === undefined) guarded.host.admit(block, principal, guarded.command, done)
+    else this.#init.clock.defer(() => done(this.#init.refusal('invalid')))
+  }
+
+  /** The commands for machines with a service. */
+  #guarded(block: Uint8Array): readonly { readonly host: Host; readonly command: Uint8Array }[] {
     const found: { host: Host; command: Uint8Array }[] = []
     try {
       visitBlock(block, (_serial, machine, command) => {
         const host = this.#hosts.get(machine)
         if (host !== undefined) found.push({ host, command })
       })
-    } catch {
-      return [] // malformed: whoever takes it says so
+    } catch (error) {
+      if (error instanceof MalformedBytes) return []
+      throw error
     }
     return found
   }
@@ -114,13 +117,9 @@ export class Services {
 
   readonly #ticked = (): void => {
     this.#tick = undefined
-    let reigns = false
-    for (const host of this.#hosts.values()) {
-      if (!host.reigns) continue
-      reigns = true
-      host.tick()
-    }
-    if (reigns && !this.#stopped) this.#tick = this.#init.clock.after(tickMillis, this.#ticked)
+    const reigning = [...this.#hosts.values()].filter((host) => host.reigns)
+    for (const host of reigning) host.tick()
+    if (reigning.length > 0 && !this.#stopped) this.#tick = this.#init.clock.after(tickMillis, this.#ticked)
   }
 
   leaderChanged({ epoch, id }: LeaderInfo): void {
@@ -136,15 +135,28 @@ export class Services {
   }
 }
 
+interface Call {
+  readonly done: AskDone
+  answered: boolean
+}
+
+/** A block whose command waits to be let in. */
+interface WaitingBlock {
+  readonly block: Uint8Array
+  readonly done: BlockDone
+}
+
 /** One service. Inputs that come while it is stepped wait, so that it is never entered twice. */
 class Host {
   readonly #init: ServicesInit
   readonly #service: Service
   readonly #commands: OwnCommands
-  readonly #calls = new Map<CallId, AskDone>()
-  readonly #gates = new Map<AdmissionId, Gate>()
+  readonly #calls = new Map<CallId, Call>()
+  readonly #waiting = new Map<AdmissionId, WaitingBlock>()
+  #waitingBytes = 0
   #inputs: ServiceInput[] = []
   #running = false
+  #failed = false
   #next = 1
   /** The call that is being made: its answer waits until the caller knows of it. */
   #asking: CallId | undefined
@@ -174,13 +186,13 @@ class Host {
     if (!this.reigns) return
     this.epoch = undefined
     this.#commands.leads(false)
-    const gates = new Set(this.#gates.values())
-    const calls = [...this.#calls.values()]
-    this.#gates.clear()
-    this.#calls.clear()
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    this.#waitingBytes = 0
+    const calls = [...this.#calls.keys()]
     this.step({ type: 'deposed' })
-    for (const gate of gates) this.#end(gate, 'not-leader')
-    for (const done of calls) done(this.#init.refusal('not-leader'))
+    for (const { done } of waiting) this.#refuse(done)
+    for (const call of calls) this.#answer(call, this.#notServing())
   }
 
   tick(): void {
@@ -190,60 +202,72 @@ class Host {
 
   ask(principal: string, request: Uint8Array, done: AskDone): () => void {
     const call = this.#next++
-    this.#calls.set(call, done)
+    this.#calls.set(call, { done, answered: false })
+    const outer = this.#asking
     this.#asking = call
     this.step({ type: 'ask', call, principal, request })
-    this.#asking = undefined
+    this.#asking = outer
     return () => {
-      if (this.#calls.delete(call)) this.step({ type: 'withdrawn', call })
+      const withdrawn = this.#calls.get(call)
+      this.#calls.delete(call)
+      if (withdrawn?.answered === false) this.step({ type: 'withdrawn', call })
     }
   }
 
-  /** To be followed by `run`. */
-  admit(gate: Gate, principal: string, command: Uint8Array): AdmissionId {
+  admit(block: Uint8Array, principal: string, command: Uint8Array, done: BlockDone): void {
+    if (!this.reigns) return this.#refuse(done)
+    if (this.#waitingBytes + block.length > this.#init.queuedBytes)
+      return this.#refuse(done, this.#init.refusal('overloaded'))
     const admission = this.#next++
-    this.#gates.set(admission, gate)
-    this.#inputs.push({ type: 'admit', admission, principal, command })
-    return admission
+    this.#waiting.set(admission, { block, done })
+    this.#waitingBytes += block.length
+    this.step({ type: 'admit', admission, principal, command })
   }
 
   step(input: ServiceInput): void {
     this.#inputs.push(input)
-    this.run()
-  }
-
-  run(): void {
-    if (this.#running) return
+    if (this.#running || this.#failed) return
     this.#running = true
     try {
-      while (this.#inputs.length > 0) {
-        const inputs = this.#inputs
-        this.#inputs = []
-        const now = this.#init.clock.now()
-        for (const input of inputs) this.#service.step(input, now)
-        this.#perform()
-      }
+      this.#run()
     } catch (error) {
+      this.#failed = true
       this.#init.failed(error)
     } finally {
       this.#running = false
     }
   }
 
-  #perform(): void {
-    const { answers, admitted, confirm, propose } = this.#service.drain()
+  #run(): void {
+    while (this.#inputs.length > 0) {
+      const inputs = this.#inputs
+      this.#inputs = []
+      const now = this.#init.clock.now()
+      for (const input of inputs) this.#service.step(input, now)
+      this.#perform(this.#service.drain())
+    }
+  }
+
+  #perform({ answers, admitted, confirm, propose }: ServiceEffects): void {
     for (const command of propose) this.#commands.add(command)
     for (const { admission, refused } of admitted) this.#admitted(admission, refused)
     if (confirm !== undefined) this.#confirm(confirm)
-    for (const answer of answers) {
-      const done = this.#calls.get(answer.call)
-      if (done === undefined) continue
-      this.#calls.delete(answer.call)
-      const outcome: AskOutcome =
-        'reply' in answer ? { type: 'reply', bytes: answer.reply } : this.#init.refusal(answer.refused)
-      if (answer.call === this.#asking) this.#init.clock.defer(() => done(outcome))
-      else done(outcome)
+    for (const answer of answers)
+      this.#answer(
+        answer.call,
+        'reply' in answer ? { type: 'reply', bytes: answer.reply } : this.#init.refusal(answer.refused),
+      )
+  }
+
+  #answer(id: CallId, outcome: AskOutcome): void {
+    const call = this.#calls.get(id)
+    if (call === undefined || call.answered) return
+    call.answered = true
+    const tell = (): void => {
+      if (this.#calls.delete(id)) call.done(outcome)
     }
+    if (id === this.#asking) this.#init.clock.defer(tell)
+    else tell()
   }
 
   #confirm(round: number): void {
@@ -255,36 +279,30 @@ class Host {
   }
 
   #admitted(admission: AdmissionId, refused: Refusal | undefined): void {
-    const gate = this.#gates.get(admission)
-    this.#gates.delete(admission)
-    if (gate === undefined || gate.over) return
-    if (refused !== undefined) return this.#end(gate, refused)
-    gate.waiting -= 1
-    if (gate.waiting > 0) return
-    gate.over = true
-    this.#init.submit(gate.block, (outcome) => {
-      for (const { host, id } of gate.admissions) host.settled(id, outcome)
-      gate.done(outcome)
-    })
+    const waiting = this.#waiting.get(admission)
+    if (waiting === undefined) return
+    const { block, done } = waiting
+    this.#waiting.delete(admission)
+    this.#waitingBytes -= block.length
+    if (refused !== undefined) return this.#refuse(done, this.#init.refusal(refused))
+    const { epoch } = this
+    const settled: BlockDone = (outcome) => {
+      // A later reign has never heard of it.
+      if (epoch === this.epoch) this.step({ type: 'settled', admission, outcome: settledAs(outcome) })
+      done(outcome)
+    }
+    this.#init.submit(block, settled, epoch)
   }
 
-  /** The block goes nowhere. */
-  #end(gate: Gate, reason: Refusal): void {
-    if (gate.over) return
-    gate.over = true
-    this.#init.clock.defer(() => {
-      for (const { host, id } of gate.admissions) host.settled(id, this.#init.refusal(reason))
-      gate.done(this.#init.refusal(reason))
-    })
+  #refuse(done: BlockDone, outcome = this.#notServing()): void {
+    this.#init.clock.defer(() => done(outcome))
   }
 
-  settled(admission: AdmissionId, { type }: BlockOutcome): void {
-    this.#gates.delete(admission)
-    if (this.reigns)
-      this.step({
-        type: 'settled',
-        admission,
-        outcome: type === 'replies' ? 'applied' : type === 'refused' ? 'refused' : 'unknown',
-      })
+  /** To be tried elsewhere, or here a little later: whoever was elected serves once its reign is applied. */
+  #notServing(): Refused {
+    const refusal = this.#init.refusal('not-leader')
+    return refusal.leader === this.#init.self ? this.#init.refusal('not-ready') : refusal
   }
 }
+
+const settledAs = ({ type }: BlockOutcome): 'applied' | 'refused' | 'unknown' => (type === 'replies' ? 'applied' : type)

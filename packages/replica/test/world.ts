@@ -5,6 +5,7 @@ import {
   type Engine,
   type EngineFactory,
   type EngineInit,
+  type Epoch,
   encodeBlock,
   epoch,
   type Input,
@@ -12,9 +13,14 @@ import {
   type JournalEvents,
   type JournalOp,
   type JournalState,
+  type LeaderInfo,
   type Membership,
+  type NodeId,
   nodeId,
+  type Outcome,
   position,
+  type RequestId,
+  type Settle,
   type SnapshotId,
   type StateMachine,
   type Status,
@@ -49,15 +55,19 @@ export class FakeEngine implements Engine {
   failure: Error | undefined
   /** Settle proposals one drain after their decision. */
   settleLate = false
+  /** What becomes of proposals. `unknown`: they are decided, and nobody is told. `lost`: nobody is told that they are not. */
+  fate: 'decided' | 'unknown' | 'lost' | 'refused' = 'decided'
   drains = 0
+  /** The reign that it is in. */
+  epoch: Epoch = epochOne
+  #news: LeaderInfo | undefined = { epoch: epochOne, id: self }
   #ops: JournalOp[] = []
-  #settle: Effects['settle'][number][] = []
-  #late: Effects['settle'][number][] = []
+  #settle: Settle[] = []
+  #late: Settle[] = []
   #decide: Decided[] = []
   #writes = 0
-  #pending: { write: number; decided: Decided; id: number }[] = []
+  #pending: { write: number; decided: Decided; settle?: Settle }[] = []
   #last: number
-  #told = false
 
   constructor(init: EngineInit) {
     this.init = init
@@ -71,12 +81,8 @@ export class FakeEngine implements Engine {
   step(input: Input): void {
     this.inputs.push(input)
     if (this.failure !== undefined) throw this.failure
-    if (input.type === 'propose') {
-      this.#last++
-      this.#ops.push({ type: 'put', slot: slot(this.#last), bytes: [input.batch] })
-      const decided: Decided = { type: 'batch', position: position(this.#last), epoch: epoch(1n), batch: input.batch }
-      this.#pending.push({ write: this.#writes + 1, decided, id: input.id })
-    } else if (input.type === 'read')
+    if (input.type === 'propose') this.#propose(input.id, input.batch)
+    else if (input.type === 'read')
       this.#settle.push({ id: input.id, outcome: { type: 'readAt', position: position(this.#last) } })
     else if (input.type === 'persisted') this.#persisted(input.write)
     else if (input.type === 'captured') {
@@ -86,6 +92,44 @@ export class FakeEngine implements Engine {
         { type: 'compactTo', slot: slot(at) },
       )
     }
+  }
+
+  #propose(id: RequestId, batch: Uint8Array): void {
+    if (this.fate === 'lost') {
+      this.#settle.push({ id, outcome: { type: 'unknown' } })
+      return
+    }
+    if (this.fate === 'refused') {
+      this.#settle.push({ id, outcome: { type: 'refused', reason: 'overloaded' } })
+      return
+    }
+    this.#last++
+    this.#ops.push({ type: 'put', slot: slot(this.#last), bytes: [batch] })
+    const decided: Decided = { type: 'batch', position: position(this.#last), epoch: this.epoch, batch }
+    const outcome: Outcome =
+      this.fate === 'unknown' ? { type: 'unknown' } : { type: 'decided', position: decided.position }
+    this.#pending.push({ write: this.#writes + 1, decided, settle: { id, outcome } })
+  }
+
+  /** A leader is known from the next drain on. */
+  follow(at: Epoch, leader?: NodeId): void {
+    this.epoch = at
+    this.#news = { epoch: at, ...(leader !== undefined && { id: leader }) }
+  }
+
+  /** The first entry of a reign is decided, once everything before it is. */
+  decideReign(at: Epoch, leader: NodeId): void {
+    this.#last++
+    const decided: Decided = { type: 'reign', position: position(this.#last), epoch: at, leader }
+    const before = this.#pending.at(-1)
+    if (before === undefined) this.#decide.push(decided)
+    else this.#pending.push({ write: before.write, decided })
+  }
+
+  /** This node is elected, and its reign is decided. */
+  reign(at: Epoch): void {
+    this.follow(at, self)
+    this.decideReign(at, self)
   }
 
   /** As if everything up to there had come with a snapshot. */
@@ -98,9 +142,9 @@ export class FakeEngine implements Engine {
       const done = this.#pending.shift()
       if (done === undefined) return
       this.#decide.push(done.decided)
-      const settle = { id: done.id as never, outcome: { type: 'decided', position: done.decided.position } as const }
-      if (this.settleLate) this.#late.push(settle)
-      else this.#settle.push(settle)
+      if (done.settle === undefined) continue
+      if (this.settleLate) this.#late.push(done.settle)
+      else this.#settle.push(done.settle)
     }
   }
 
@@ -111,10 +155,10 @@ export class FakeEngine implements Engine {
       decide: this.#decide,
       settle: this.#settle,
       ...(this.#ops.length > 0 && { write: { id: writeId(++this.#writes), ops: this.#ops } }),
-      ...(!this.#told && { leader: { epoch: epoch(1n), id: self } }),
+      ...(this.#news !== undefined && { leader: this.#news }),
       ...this.extra,
     }
-    this.#told = true
+    this.#news = undefined
     this.extra = {}
     this.#decide = []
     this.#settle = this.#late
@@ -128,7 +172,7 @@ export class FakeEngine implements Engine {
     return {
       role: 'leader',
       leading: true,
-      epoch: epoch(1n),
+      epoch: this.epoch,
       decided: position(this.decidedUpTo ?? at),
       last: at,
       snapshot: position(0),

@@ -1,6 +1,6 @@
 import type { Supports } from '@conclave/interface'
 import { Digest } from './digest.ts'
-import { commonMarks, type Mark } from './marks.ts'
+import { type Mark, marksOf } from './marks.ts'
 import type { Parts } from './parts.ts'
 import type { FaultType } from './plan.ts'
 import { type PlanOptions, planOf } from './planning.ts'
@@ -133,7 +133,7 @@ export class Campaign {
     const missing: string[] = []
     const outOfReach = new Map<string, string>()
     const supports = this.#supports
-    const sets = [...commonMarks, ...(this.#parts.insight === undefined ? [] : [this.#parts.insight.marks])]
+    const sets = marksOf(this.#options.workload ?? 'kv', this.#parts.insight?.marks)
     for (const mark of sets.flatMap((set) => set.marks)) {
       const lacking =
         this.#parts.insight?.exempt?.get(mark.name) ?? (supports && lacks(mark, supports, this.#parts, this.#options))

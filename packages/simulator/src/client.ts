@@ -74,6 +74,11 @@ export class Client {
     return this.#completed >= this.#most
   }
 
+  /** How far it is, for people. */
+  get words(): string {
+    return `${this.#completed}/${this.#init.around.plan.operationsEach}`
+  }
+
   /** Everything is well again: it ends what it has begun, and begins a few more. */
   heal(): void {
     this.#most = Math.min(this.#most, this.#begun + afterHealing)

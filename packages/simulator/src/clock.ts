@@ -96,19 +96,20 @@ const breath = 4_096
 /** Runs a world: one timer, then a fixed number of turns for promises, and so on. What happens is a function of the timers alone. */
 export class Loop {
   readonly #clock: VirtualClock
+  readonly #turns: number
   events = 0
 
-  constructor(clock: VirtualClock) {
+  /** @param turns for promises, after each timer. */
+  constructor(clock: VirtualClock, turns: number) {
     this.#clock = clock
+    this.#turns = turns
   }
 
   /** Runs until `done` holds after an event, or until `until`. */
   async run(until: number, done: () => boolean): Promise<void> {
     while (!done() && this.#clock.step(until)) {
       this.events++
-      await undefined
-      await undefined
-      await undefined
+      for (let turn = 0; turn < this.#turns; turn++) await undefined
       if (this.events % breath === 0) await settlePromises()
     }
   }

@@ -4,10 +4,11 @@ import type { Ledger } from './ledger.ts'
 import { clientMarks } from './marks/clients.ts'
 import { faultMarks, faultTypes } from './marks/faults.ts'
 import { leadershipMarks } from './marks/leadership.ts'
+import { lockMarks } from './marks/locks.ts'
 import { memberMarks } from './marks/members.ts'
 import { storageMarks } from './marks/storage.ts'
 import type { Watcher } from './observation.ts'
-import type { FaultType } from './plan.ts'
+import type { FaultType, Workload } from './plan.ts'
 
 /** What a mark needs to be within reach at all. */
 export type MarkNeeds = keyof Supports | 'previous-engine'
@@ -39,5 +40,11 @@ export interface MarkSet {
 
 export { faultTypes }
 
-/** What can be told of every engine. */
+/** What can be told of every engine, while clients use the store. */
 export const commonMarks: readonly MarkSet[] = [faultMarks, storageMarks, memberMarks, leadershipMarks, clientMarks]
+
+/** What a campaign has to reach. That of locks is not judged by what engines do: those of the store do so. */
+export const marksOf = (workload: Workload, insight: MarkSet | undefined): readonly MarkSet[] => {
+  if (workload === 'locks') return [faultMarks, { marks: lockMarks, watch: () => () => {} }]
+  return insight === undefined ? commonMarks : [...commonMarks, insight]
+}

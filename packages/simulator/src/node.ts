@@ -13,7 +13,7 @@ import { withMessagesOf } from './limits.ts'
 import type { NodeNumber, NodeTraits } from './plan.ts'
 import { diskClock, Gate, ProcessClock } from './process-clock.ts'
 import { idOf, type Surroundings } from './surroundings.ts'
-import { watchedEngine, watchedJournal, watchedMachine } from './watched.ts'
+import { watchedEngine, watchedJournal, watchedLocks, watchedMachine } from './watched.ts'
 
 /** `absent`: a spare that nobody started yet. `gone`: its disk is lost or damaged, and its id is never used again. */
 export type NodeState = 'absent' | 'running' | 'down' | 'gone'
@@ -159,7 +159,10 @@ export class SimulatedNode {
       engine: watchedEngine(engine, { life: this.lives, version, torn: this.disk.torn }, tell),
       journal: watchedJournal(hooks.journal?.(journal, this.id) ?? journal, this.id, tell, this.#lateNews(clock)),
       transport: this.#transport,
-      machines: [watchedMachine(parts.machine(), this.id, tell)],
+      machines: [
+        watchedMachine(parts.machine(), this.id, tell),
+        ...(plan.workload === 'locks' ? [watchedLocks(parts.locks(), this.id, this.lives, tell)] : []),
+      ],
       clock,
       random,
       logger: silentLogger,

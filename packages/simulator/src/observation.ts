@@ -1,5 +1,5 @@
 /** What can be seen of a world from outside, without looking into any part: the one source of invariants, marks, traces and digests. */
-import type { Effects, Input, JournalState, NodeId, Refusal, Status, Supports } from '@conclave/interface'
+import type { Effects, Input, JournalState, NodeId, Refusal, StateMachine, Status, Supports } from '@conclave/interface'
 import type { Fault } from './plan.ts'
 
 /** How a life of a process ended. `fatal`: it stopped by itself. `refused`: it did not start. */
@@ -36,6 +36,18 @@ export type Observation =
       readonly position: number
       readonly command: Uint8Array
       readonly reply: Uint8Array
+    }
+  /** The lock service applied a command, at `time` of the log, under this reign. `machine` may be asked how it stands now. */
+  | {
+      readonly type: 'locks'
+      readonly node: NodeId
+      readonly life: number
+      readonly position: number
+      readonly time: number
+      readonly epoch: bigint
+      readonly command: Uint8Array
+      readonly reply: Uint8Array
+      readonly machine: StateMachine
     }
   /** Everything up to `position` is applied. `restored`: it came out of a snapshot. */
   | {

@@ -1,7 +1,7 @@
 /** Plans from files: what a person or another version wrote is checked before anything runs. */
 import { ConclaveError } from '@conclave/interface'
 import { leastMessageBytes, mostMessageBytes } from './limits.ts'
-import type { Plan } from './plan.ts'
+import { type Plan, workloads } from './plan.ts'
 
 /** What was read is no plan. */
 export class InvalidPlan extends ConclaveError {
@@ -51,7 +51,8 @@ const object =
     for (const name of Object.keys(value))
       if (!(name in fields)) throw new InvalidPlan(`${prefix}${name} is not part of a plan of version 1`)
     for (const [name, check] of Object.entries(fields))
-      check((value as Readonly<Record<string, unknown>>)[name], `${prefix}${name}`)
+      if (name !== 'workload' || name in value)
+        check((value as Readonly<Record<string, unknown>>)[name], `${prefix}${name}`)
   }
 
 const arrayOf =
@@ -106,6 +107,8 @@ const plan = object({
   clients: integerFrom(0, 64),
   operationsEach: integerFrom(0, 1_000_000),
   leases: oneOf(true, false),
+  // Plans of before have none.
+  workload: oneOf(...workloads),
   messageBytes: integerFrom(leastMessageBytes, mostMessageBytes),
   weather,
   traits: arrayOf(

@@ -1,6 +1,8 @@
+import { Session } from '@conclave/client/locks'
 import type { EngineFactory, Journal, NodeId, StateMachine } from '@conclave/interface'
 import { fileJournal } from '@conclave/journal-file'
 import type { SimulatedDisk } from '@conclave/journal-file/testing'
+import { chubbyMachine } from '@conclave/machine-chubby'
 import { kvMachine } from '@conclave/machine-kv'
 import { createReplica } from '@conclave/replica'
 import type { EngineInsight } from './insight.ts'
@@ -16,6 +18,10 @@ export interface Parts {
   readonly fileJournal?: typeof fileJournal
   /** A new machine of the kind that `kvMachine` makes. */
   readonly machine?: () => StateMachine
+  /** A new machine of the kind that `chubbyMachine` makes: for the lock workload. */
+  readonly locks?: () => StateMachine
+  /** What lock clients begin their sessions with. */
+  readonly session?: Pick<typeof Session, 'begin'>
   readonly hooks?: Hooks
 }
 
@@ -40,6 +46,8 @@ export const resolveParts = (parts: Parts): ResolvedParts => ({
   createReplica,
   fileJournal,
   machine: () => kvMachine({ history }),
+  locks: chubbyMachine,
+  session: Session,
   hooks: {},
   ...parts,
 })

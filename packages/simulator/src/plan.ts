@@ -81,6 +81,10 @@ export type FaultType = FaultAction['type']
 /** A fault and when it strikes, in milliseconds of the world. The id stays when other faults are taken out of the plan. */
 export type Fault = FaultAction & { readonly id: number; readonly at: number }
 
+export const workloads = ['kv', 'locks'] as const
+/** What clients do. */
+export type Workload = (typeof workloads)[number]
+
 export interface Plan {
   readonly version: 1
   readonly seed: number
@@ -89,6 +93,8 @@ export interface Plan {
   readonly clients: number
   readonly operationsEach: number
   readonly leases: boolean
+  /** `locks`: clients use the lock service. Default: the key-value store. */
+  readonly workload?: Workload
   /** Largest message of an engine. With a small one, what a peer lacks takes several, and a reign may end between two of them. */
   readonly messageBytes: number
   readonly weather: Weather

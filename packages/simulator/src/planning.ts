@@ -1,7 +1,7 @@
 /** What the run of a seed is like: everything is decided here, and in the scenario. */
 import type { Random } from '@conclave/interface'
 import { leastMessageBytes, mostMessageBytes } from './limits.ts'
-import type { FaultType, NodeNumber, NodeTraits, Plan } from './plan.ts'
+import type { FaultType, NodeNumber, NodeTraits, Plan, Workload } from './plan.ts'
 import { plot, Scenario, weatherOf } from './scenario.ts'
 import { between, chance, integer, pick, streamsOf } from './streams.ts'
 
@@ -12,22 +12,27 @@ export interface PlanOptions {
   readonly faults?: 'all' | readonly FaultType[]
   /** Default: in one seed out of three. */
   readonly leases?: boolean
-  /** Length of the time in which things go wrong. Default 2,000. */
+  /** Length of the time in which things go wrong. Default 2,000; for locks 3,000. */
   readonly durationMillis?: number
   readonly clients?: number
+  /** Default `kv`. */
+  readonly workload?: Workload
   /** Operations of each client. Default: by the duration, 25 for 2,000 ms. */
   readonly operationsEach?: number
 }
 
 export const defaultDurationMillis = 2_000
+/** Long enough for leases to run out. */
+const locksDurationMillis = 3_000
 const patienceMillis = 8_000
 const mostSpares = 3
 
-const traitsOf = (random: Random, leases: boolean, mixed: boolean): NodeTraits => {
+const traitsOf = (random: Random, leases: boolean, mixed: boolean, workload: Workload): NodeTraits => {
   // With leases: within the tenth by which clocks may differ. Without: nothing rests on the rates.
   const [clockRate, slow] = [leases ? between(random, 0.96, 1.04) : between(random, 0.8, 1.25), chance(random, 0.2)]
   return {
-    clockRate,
+    // Sessions of the lock service rest on clocks that differ by less than a twentieth.
+    clockRate: workload === 'locks' ? 1 + (clockRate - 1) / (leases ? 2 : 12) : clockRate,
     upgradeAtLife: mixed ? integer(random, 1, 4) : 1,
     drainMillis: chance(random, 0.4) ? random.next() * 3 : 0,
     persistedMillis: chance(random, 0.4) ? random.next() * 5 : 0,
@@ -75,7 +80,8 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new RangeError(`a seed is a safe integer of at least 0, got ${seed}`)
   checkOptions(options)
-  const { durationMillis: chaosMillis = defaultDurationMillis, faults: kinds = 'all' } = options
+  const { workload = 'kv', faults: kinds = 'all' } = options
+  const chaosMillis = options.durationMillis ?? (workload === 'locks' ? locksDurationMillis : defaultDurationMillis)
   const streams = streamsOf(seed)
   const random = streams('plan')
   const founders = pick(random, [3, 3, 3, 5, 5, 4]) ?? 3
@@ -89,7 +95,7 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
   const scenario = new Scenario(streams('faults'), nodes, spares, wanted)
   plot(scenario, streams('pace'), chaosMillis)
   const traits = Array.from({ length: nodes + spares }, (_, at) =>
-    traitsOf(streams('traits', at + 1), leases, mixed && at < nodes),
+    traitsOf(streams('traits', at + 1), leases, mixed && at < nodes, workload),
   )
   return {
     version: 1,
@@ -98,6 +104,7 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
     clients,
     operationsEach: options.operationsEach ?? Math.max(1, Math.round((chaosMillis * 3) / 80 / clients)),
     leases,
+    ...(workload !== 'kv' && { workload }),
     messageBytes: chance(streams('messages'), 0.3) ? mostMessageBytes : leastMessageBytes,
     weather: weatherOf(streams('weather')),
     traits,

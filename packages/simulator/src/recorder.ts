@@ -123,6 +123,7 @@ export class Recorder {
         return this.#add({ type: seen.change === 'add' ? 'joined' : 'removed', node: seen.node })
       case 'stepped':
       case 'applied':
+      case 'locks':
       case 'retried':
       case 'refused':
       case 'acknowledged':

@@ -7,7 +7,7 @@ const atOnce = 1 << 30
 
 export interface ReplayCheckInit {
   readonly decided: readonly Decided[]
-  readonly machine: () => StateMachine
+  readonly machines: () => readonly StateMachine[]
   readonly seed: number
   /** What nodes said of their state, by position. */
   readonly stateAt: (position: number) => string | undefined
@@ -20,19 +20,19 @@ const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length &&
  * dissertation, section 5.1: a snapshot stands for the log up to its position). Returns what does not hold.
  */
 export const checkReplay = async (init: ReplayCheckInit): Promise<string | undefined> => {
-  const { decided, machine, stateAt } = init
+  const { decided, machines, stateAt } = init
   const random = streamsOf(init.seed)('replay')
-  const whole = replay([machine()])
+  const whole = replay(machines())
   whole.apply(decided, atOnce)
   const end = whole.hash()
-  const steps = replay([machine()])
+  const steps = replay(machines())
   for (const [index, entry] of decided.entries()) {
     steps.apply([entry], 1)
     const position = index + 1
     const told = stateAt(position)
     if (told !== undefined && told !== steps.hash())
       return `a replay of the log gives another state at position ${position} than the nodes had`
-    const rest = await restored(steps, entry.position, machine)
+    const rest = await restored(steps, entry.position, machines)
     if (typeof rest === 'string') return rest
     rest.apply(decided.slice(position), Math.floor(random.next() * 2_000))
     if (rest.hash() !== end)
@@ -43,9 +43,13 @@ export const checkReplay = async (init: ReplayCheckInit): Promise<string | undef
     : 'the state depends on the boundaries of the turns in which the log is applied'
 }
 
-const restored = async (state: Replay, at: Position, machine: () => StateMachine): Promise<Replay | string> => {
+const restored = async (
+  state: Replay,
+  at: Position,
+  machines: () => readonly StateMachine[],
+): Promise<Replay | string> => {
   const body = await state.capture()
-  const copy = replay([machine()])
+  const copy = replay(machines())
   await copy.restore(body, at)
   if (copy.hash() !== state.hash())
     return `a snapshot at position ${at} does not restore the state that it was taken of`

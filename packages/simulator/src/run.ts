@@ -1,8 +1,12 @@
-import type { Supports } from '@conclave/interface'
+import type { NodeId, Supports } from '@conclave/interface'
 import { Client, type Clients } from './client.ts'
 import { History, type HistoryOperation } from './history.ts'
 import { smallScale } from './limits.ts'
-import { commonMarks } from './marks.ts'
+import { Actor } from './locks/actor.ts'
+import { Ambush } from './locks/ambush.ts'
+import { LockScene } from './locks/scene.ts'
+import { LockWatch } from './locks/watch.ts'
+import { type Hit, marksOf } from './marks.ts'
 import type { SimulatedNode } from './node.ts'
 import type { FinalState, Observation, Watcher } from './observation.ts'
 import type { Parts } from './parts.ts'
@@ -59,8 +63,9 @@ class Run {
   readonly faults: Partial<Record<FaultType, number>> = {}
   readonly world: World
   readonly recorder: Recorder
-  readonly clients: readonly Client[]
+  readonly clients: readonly (Client | Actor)[]
   readonly shared: Clients = { revision: 0n, invoked: 0, completed: 0 }
+  readonly scene: LockScene
   readonly plan: Plan
   readonly #states = new Map<number, string>()
   readonly #epochs = new Set<bigint>()
@@ -85,34 +90,68 @@ class Run {
       tap: this.recorder.tap,
       onBroken: ({ invariant, what }, nodes) => this.recorder.violation(invariant, what, nodes),
     })
-    const { around, cluster } = this.world
-    this.clients = Array.from(
+    this.scene = new LockScene(this.world.around, this.shared, (mark) => this.#hit(mark))
+    const locks = plan.workload === 'locks'
+    const actors = locks ? this.#actors() : []
+    this.clients = locks ? actors : this.#kvClients()
+    this.world.lookOn({
+      before: [(seen) => this.recorder.see(seen)],
+      after: [(seen) => this.#count(seen), ...this.#markers(parts), ...(locks ? this.#lockWatch(actors) : [])],
+    })
+  }
+
+  #kvClients(): readonly Client[] {
+    const { plan, world } = this
+    return Array.from(
       { length: plan.clients },
       (_, at) =>
         new Client({
-          around,
+          around: world.around,
           number: at + 1,
-          nodes: cluster.nodes,
+          nodes: world.cluster.nodes,
           history: this.history,
           shared: this.shared,
           paceMillis: () => (this.#healed ? 5 : (1.1 * plan.chaosMillis) / plan.operationsEach),
         }),
     )
-    this.world.lookOn({
-      before: [(seen) => this.recorder.see(seen)],
-      after: [(seen) => this.#count(seen), ...this.#markers(parts)],
-    })
+  }
+
+  #actors(): readonly Actor[] {
+    const { around, cluster } = this.world
+    const { scene } = this
+    return Array.from(
+      { length: this.plan.clients },
+      (_, at) => new Actor({ around, number: at + 1, nodes: cluster.nodes, scene }),
+    )
+  }
+
+  #lockWatch(actors: readonly Actor[]): Watcher[] {
+    const { around, cluster, nemesis } = this.world
+    const broken = (invariant: string, what: string): void => this.world.broken(invariant, what)
+    const watch = new LockWatch({ scene: this.scene, hit: (mark) => this.#hit(mark), broken })
+    const strand = (node: NodeId, millis: number): void => {
+      for (const actor of actors) if (actor.number % 2 === 1) actor.strand(node, millis)
+    }
+    const revive = (session: bigint): boolean => {
+      const actor = actors.find((each) => each.session === session)
+      actor?.revive()
+      return actor !== undefined
+    }
+    const ambush = new Ambush({ around, cluster, nemesis, revive, strand })
+    ambush.begin()
+    return [(seen) => watch.see(seen), (seen) => ambush.see(seen)]
+  }
+
+  #hit(mark: string, node?: Parameters<Recorder['mark']>[1]): void {
+    this.marks.set(mark, (this.marks.get(mark) ?? 0) + 1)
+    this.recorder.mark(mark, node)
   }
 
   #markers(parts: Parts): Watcher[] {
-    const hit = (mark: string, node?: Parameters<Recorder['mark']>[1]): void => {
-      const before = this.marks.get(mark) ?? 0
-      this.marks.set(mark, before + 1)
-      this.recorder.mark(mark, node)
-    }
+    const hit = (...[mark, node]: Parameters<Hit>): void => this.#hit(mark, node)
     const { ledger, clock, nemesis } = this.world
     const world = { ledger, now: () => clock.now(), partitioned: () => nemesis.partitioned }
-    const sets = [...commonMarks, ...(parts.insight === undefined ? [] : [parts.insight.marks])]
+    const sets = marksOf(this.plan.workload ?? 'kv', parts.insight?.marks)
     return sets.map(({ watch }) => watch(hit, world))
   }
 
@@ -158,7 +197,7 @@ class Run {
   async #replay(): Promise<void> {
     const what = await checkReplay({
       decided: this.world.ledger.decided.map(({ decided }) => decided),
-      machine: this.world.machine,
+      machines: this.world.machines,
       seed: this.plan.seed,
       stateAt: (position) => this.#states.get(position),
     })
@@ -201,7 +240,7 @@ class Run {
       const engine = status?.engine
       return `${id}: ${state} ${engine?.role} of ${engine?.epoch}, applied ${status?.applied.position} of ${engine?.last}`
     })
-    const open = this.clients.map(({ completed }) => `${completed}/${this.plan.operationsEach}`)
+    const open = this.clients.map(({ words }) => words)
     return `${this.plan.patienceMillis} ms after the healing the connected nodes have not come to one end: decided ${this.world.ledger.decidedTo}; ${where.join('; ')}; operations ${open.join(' ')}`
   }
 

@@ -1,5 +1,5 @@
 /** The parts of a node with somebody who looks on: same behaviour, and each step is told. */
-import type { ApplyContext, EngineFactory, Journal, NodeId, StateMachine, Status } from '@conclave/interface'
+import type { ApplyContext, EngineFactory, Journal, NodeId, Service, StateMachine, Status } from '@conclave/interface'
 import type { Watcher } from './observation.ts'
 
 export const watchedEngine = (
@@ -62,17 +62,40 @@ export const watchedJournal = (
 }
 
 export const watchedMachine = (machine: StateMachine, node: NodeId, tell: Watcher): StateMachine => ({
-  name: machine.name,
+  ...lookedThrough(machine),
   apply: (command: Uint8Array, context: ApplyContext) => {
     const reply = machine.apply(command, context)
     tell({ type: 'applied', node, position: context.position, command, reply })
     return reply
   },
+})
+
+/** The lock service. Under which reign it is, the log tells it. */
+export const watchedLocks = (machine: StateMachine, node: NodeId, life: number, tell: Watcher): StateMachine => {
+  let epoch = 0n
+  return {
+    ...lookedThrough(machine),
+    apply: (command: Uint8Array, context: ApplyContext) => {
+      const reply = machine.apply(command, context)
+      const { position, time } = context
+      tell({ type: 'locks', node, life, position, time, epoch, command, reply, machine })
+      return reply
+    },
+    reign: (...news) => {
+      epoch = news[0]
+      machine.reign?.(...news)
+    },
+  }
+}
+
+const lookedThrough = (machine: StateMachine): Omit<StateMachine, 'apply'> => ({
+  name: machine.name,
   query: (query) => machine.query(query),
   ...(machine.watch !== undefined && { watch: (request: Uint8Array) => machine.watch?.(request) }),
   ...(machine.reign !== undefined && {
     reign: (...news: Parameters<NonNullable<StateMachine['reign']>>) => machine.reign?.(...news),
   }),
+  ...(machine.service !== undefined && { service: () => machine.service?.() as Service }),
   capture: () => machine.capture(),
   restore: (body) => machine.restore(body),
   hash: () => machine.hash(),

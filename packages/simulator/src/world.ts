@@ -30,6 +30,10 @@ export interface WorldInit {
   readonly onBroken?: (violation: Violation, nodes: readonly string[]) => void
 }
 
+/** Turns for promises after each event: what is done by callbacks needs few, programs of promises some more. */
+const turnsOfReplicas = 3
+const turnsOfPrograms = 16
+
 const noSupports: Supports = {
   snapshots: false,
   reads: false,
@@ -42,13 +46,13 @@ const noSupports: Supports = {
 /** Clock, network, nodes, who breaks them, and the invariants that look on: what a run that is judged and one that is measured have in common. */
 export class World {
   readonly clock = new VirtualClock()
-  readonly loop = new Loop(this.clock)
+  readonly loop: Loop
   readonly around: Surroundings
   readonly ledger: Ledger
   readonly cluster: Cluster
   readonly operator: Operator
   readonly nemesis: Nemesis
-  readonly machine: () => StateMachine
+  readonly machines: () => readonly StateMachine[]
   readonly #onBroken: WorldInit['onBroken']
   #watchers: readonly Watcher[] = []
   violation: Violation | undefined
@@ -57,9 +61,10 @@ export class World {
 
   constructor({ plan, parts: given, scale, tap, onBroken }: WorldInit) {
     const parts = resolveParts(given)
+    this.loop = new Loop(this.clock, plan.workload === 'locks' ? turnsOfPrograms : turnsOfReplicas)
     const { clock } = this
     const streams = streamsOf(plan.seed)
-    this.machine = parts.machine
+    this.machines = () => [parts.machine(), ...(plan.workload === 'locks' ? [parts.locks()] : [])]
     this.#onBroken = onBroken
     this.ledger = new Ledger(parts.insight?.entryEpoch)
     const links = new Map<string, ReturnType<typeof streams>>()

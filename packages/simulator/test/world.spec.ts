@@ -216,13 +216,13 @@ describe('replaying a log', () => {
   const init = { decided: log(12), seed: 1, stateAt: () => undefined }
 
   test('equals restoring a snapshot at every position and replaying the rest', async () => {
-    expect(await checkReplay({ ...init, machine: () => kvMachine() })).toBeUndefined()
+    expect(await checkReplay({ ...init, machines: () => [kvMachine()] })).toBeUndefined()
   })
 
   test('is held against what nodes had', async () => {
     const what = await checkReplay({
       ...init,
-      machine: () => kvMachine(),
+      machines: () => [kvMachine()],
       stateAt: (at) => (at === 5 ? 'else' : undefined),
     })
     expect(what).toContain('another state at position 5 than the nodes had')
@@ -244,7 +244,7 @@ describe('replaying a log', () => {
         hash: () => `${machine.hash()} ${applied}`,
       }
     }
-    expect(await checkReplay({ ...init, machine: forgetful })).toContain('does not restore the state')
+    expect(await checkReplay({ ...init, machines: () => [forgetful()] })).toContain('does not restore the state')
   })
 })
 

@@ -30,7 +30,9 @@ const attempt = (replica: Replica, block: Uint8Array, serial: number): Promise<U
   new Promise((resolve, reject) => {
     replica.submit(block, (outcome) => {
       if (outcome.type === 'refused' && outcome.reason === 'invalid')
-        return reject(new RangeError('the command is too large for one request'))
+        return reject(
+          new RangeError('the command is too large for one request, or the service of the machine refuses it'),
+        )
       if (outcome.type !== 'replies') return resolve(undefined)
       visitReplies(outcome.bytes, (of, status, bytes) => {
         if (of !== serial) return

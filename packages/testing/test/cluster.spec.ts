@@ -1,5 +1,5 @@
 import { Aborted, textOf, Unavailable } from '@conclave/client'
-import type { ApplyContext, Capture, StateMachine } from '@conclave/interface'
+import type { ApplyContext, Capture, Service, ServiceEffects, ServiceInput, StateMachine } from '@conclave/interface'
 import { describe, expect, test } from 'vitest'
 import { NodeNotRunning, NoLeader, type TestNode, testCluster } from '../src/index.ts'
 
@@ -31,6 +31,25 @@ const counter = (): StateMachine => {
       for await (const chunk of body) sum = Number(textOf(chunk))
     },
     hash: () => sum.toString(16).padStart(16, '0'),
+  }
+}
+
+/** Lets commands in one tick after they came, and none that are no number. */
+class Porter implements Service {
+  #waiting: number[] = []
+  #admitted: ServiceEffects['admitted'][number][] = []
+
+  step(input: ServiceInput): void {
+    if (input.type === 'tick') for (const admission of this.#waiting.splice(0)) this.#admitted.push({ admission })
+    if (input.type === 'deposed') this.#waiting = []
+    if (input.type !== 'admit') return
+    if (Number.isNaN(Number(textOf(input.command))))
+      this.#admitted.push({ admission: input.admission, refused: 'invalid' })
+    else this.#waiting.push(input.admission)
+  }
+
+  drain(): ServiceEffects {
+    return { answers: [], admitted: this.#admitted.splice(0), propose: [] }
   }
 }
 
@@ -162,8 +181,20 @@ describe('a test cluster', () => {
     expect(textOf(await cluster.read('counter', new Uint8Array()))).toBe('42')
     await leader.restart()
     await expect.poll(() => textOf(leader.query('counter', new Uint8Array()) ?? bytes('restoring'))).toBe('42')
-    expect(() => leader.query('count', new Uint8Array())).toThrow(/no machine "count"; there are kv, counter/)
+    expect(() => leader.query('count', new Uint8Array())).toThrow(/no machine "count"; there are kv, chubby, counter/)
     await expect(cluster.propose('count', bytes('1'))).rejects.toThrow(/no machine "count"/)
+  })
+
+  test('runs services of such machines: each reign lets commands in', async () => {
+    const guarded = (): StateMachine => ({ ...counter(), service: () => new Porter() })
+    await using cluster = await testCluster({ machines: () => [guarded()] })
+    expect(textOf(await cluster.propose('counter', bytes('40')))).toBe('40')
+    await expect(cluster.propose('counter', bytes('x'))).rejects.toThrow(/the service of the machine refuses it/)
+    const leader = await cluster.waitForLeader()
+    const late = cluster.propose('counter', bytes('2'))
+    await leader.kill()
+    expect(textOf(await late)).toBe('42')
+    expect(await (await cluster.client()).kv.put('beside', 'it')).toMatchObject({ done: true })
   })
 })
 

@@ -7,13 +7,14 @@ export class Simulate extends ConclaveCommand {
   static override description =
     'A seed decides what happens: crashes, partitions, broken disks, pauses, membership changes. The same seed gives the same run. Exit code 1 if an invariant was violated; then the plan is shrunk, its timeline is printed, and the plan (for --replay) and a diagram are written. Ctrl-C ends with the summary so far and exit code 130.'
   static override usage = [
-    '<%= command.id %> [--seed N] [--runs N | --duration TIME] [--engine ENGINE] [--nodes N] [--faults LIST] [--leases] [--jobs N] [--out DIR] [--json]',
+    '<%= command.id %> [--seed N] [--runs N | --duration TIME] [--engine ENGINE] [--nodes N] [--faults LIST] [--workload kv|locks] [--leases] [--jobs N] [--out DIR] [--json]',
     '<%= command.id %> --replay FILE [--engine ENGINE] [--out DIR] [--json]',
   ]
   static override examples = [
     '<%= config.bin %> <%= command.id %> --runs 1000 --seed 1',
     '<%= config.bin %> <%= command.id %> --engine paxos --runs 1000',
     '<%= config.bin %> <%= command.id %> --engine ./my-engine --runs 1000',
+    '<%= config.bin %> <%= command.id %> --workload locks --runs 1000',
     '<%= config.bin %> <%= command.id %> --duration 10m --nodes 5 --faults crash,partition',
     '<%= config.bin %> <%= command.id %> --replay conclave-simulate-7.json',
   ]
@@ -38,6 +39,12 @@ export class Simulate extends ConclaveCommand {
       default: 'all',
       helpValue: 'LIST',
     }),
+    workload: Flags.option({
+      description: 'what clients do: use the key-value store, or the lock service',
+      options: ['kv', 'locks'] as const,
+      default: 'kv',
+      helpValue: 'kv|locks',
+    })(),
     leases: Flags.boolean({ description: 'lease reads in every run (default: by the seed)' }),
     jobs: Flags.integer({
       description: 'threads (default: one a core); changes no result',
@@ -48,7 +55,7 @@ export class Simulate extends ConclaveCommand {
     replay: Flags.string({
       description: 'run the plan of this file',
       helpValue: 'FILE',
-      exclusive: ['seed', 'runs', 'duration', 'nodes', 'faults', 'leases', 'jobs'],
+      exclusive: ['seed', 'runs', 'duration', 'nodes', 'faults', 'workload', 'leases', 'jobs'],
     }),
     out: Flags.string({ description: 'where files of a failure are written', default: '.', helpValue: 'DIR' }),
   }

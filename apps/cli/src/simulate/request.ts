@@ -1,5 +1,5 @@
 /** What `conclave simulate` was asked for, from its flags. */
-import { type FaultType, faultTypes, type PlanOptions } from '@conclave/simulator'
+import { type FaultType, faultTypes, type PlanOptions, type Workload } from '@conclave/simulator'
 import { CommandFailed, exitCodes } from '../exit.ts'
 
 export interface SimulateFlags {
@@ -10,6 +10,8 @@ export interface SimulateFlags {
   readonly nodes?: number | undefined
   readonly faults: string
   readonly leases: boolean
+  /** Default `kv`. */
+  readonly workload?: Workload
 }
 
 export interface SimulateRequest {
@@ -68,6 +70,7 @@ export const requestFrom = (flags: SimulateFlags): SimulateRequest => {
       faults,
       ...(flags.nodes === undefined ? {} : { nodes: flags.nodes }),
       ...(flags.leases ? { leases: true } : {}),
+      ...(flags.workload === undefined || flags.workload === 'kv' ? {} : { workload: flags.workload }),
     },
     first,
     runs: flags.runs ?? (millis === undefined ? few : Number.MAX_SAFE_INTEGER - first),
@@ -77,7 +80,7 @@ export const requestFrom = (flags: SimulateFlags): SimulateRequest => {
 
 /** The command that runs these seeds again. */
 export const commandFor = ({ engine, options }: SimulateRequest, first: number, runs: number): string => {
-  const { faults = 'all', nodes, leases } = options
+  const { faults = 'all', nodes, leases, workload } = options
   const kinds = typeof faults === 'string' ? faults : faults.join(',') || 'none'
   return [
     `conclave simulate --engine ${engine} --seed ${first}`,
@@ -85,5 +88,6 @@ export const commandFor = ({ engine, options }: SimulateRequest, first: number, 
     nodes === undefined ? '' : ` --nodes ${nodes}`,
     kinds === 'all' ? '' : ` --faults ${kinds}`,
     leases === true ? ' --leases' : '',
+    workload === undefined ? '' : ` --workload ${workload}`,
   ].join('')
 }

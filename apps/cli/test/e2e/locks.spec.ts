@@ -169,6 +169,24 @@ describe('conclave lock', { timeout: 120_000 }, () => {
     expect(ended.stderr).toContain('cannot be relied on any more')
   })
 
+  test('twenty contenders count in a file without losing one, while the leader is killed', async () => {
+    const file = join(cwd, 'count')
+    await writeFile(file, '0')
+    const script = `n=$(cat ${file}); sleep 0.02; echo $((n + 1)) > ${file}`
+    const contenders = Array.from({ length: 20 }, () =>
+      start(cwd, ['lock', 'count', '--timeout', '100', '--', 'sh', '-c', script]),
+    )
+    await until(
+      async () => Number(await readFile(file, 'utf8')),
+      (count) => count >= 3,
+    )
+    const { leader } = await status(cwd)
+    await killNode(cwd, leader ?? '')
+    for (const { ended } of contenders) expect(await ended).toMatchObject({ code: 0, stderr: '' })
+    expect((await readFile(file, 'utf8')).trim()).toBe('20')
+    await run(cwd, ['node', 'restart', leader ?? ''])
+  })
+
   test('goes on through the death of the leader', async () => {
     const name = fresh()
     const file = join(cwd, 'go-on')

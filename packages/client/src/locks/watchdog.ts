@@ -49,7 +49,8 @@ export class Watchdog {
     this.#timer()
     const { clock, grace } = this.#init
     const until = this.#state === 'safe' ? this.#deadline : this.#deadline + grace
-    this.#timer = clock.after(Math.max(0, until - clock.now()), () => {
+    // At least a millisecond: a timer that comes a rounding too early must not set another for the same instant.
+    this.#timer = clock.after(Math.max(1, until - clock.now()), () => {
       this.#look()
       if (this.#state !== 'over') this.#arm()
     })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { MalformedBytes, type StateMachine } from '@conclave/interface'
 import { drawOf, hex, mangled, sameBytes } from '../draw.ts'
-import { rejects, within } from '../patience.ts'
+import { rejects } from '../patience.ts'
 import { withoutWorld } from '../purity.ts'
 import { eachSeed, type SuiteTest } from '../suite.ts'
 import {

@@ -13,6 +13,8 @@ export interface MachineSubject extends ComplianceOptions {
   query?(random: Random): Uint8Array
   /** A request for a feed of everything from the first command on. */
   readonly watch?: Uint8Array
+  /** A well-formed request to the machine's service, drawn from `random` alone; without it, requests are random bytes. No request of up to two bytes may be well-formed. */
+  ask?(random: Random): Uint8Array
   /** Commands that must have no effect. */
   readonly malformed?: readonly Uint8Array[]
 }

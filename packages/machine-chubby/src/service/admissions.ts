@@ -62,7 +62,7 @@ export class Admissions {
     const queue = this.#lanes.get(lane)?.filter((other) => other !== id) ?? []
     if (queue.length === 0) this.#lanes.delete(lane)
     else this.#lanes.set(lane, queue)
-    if (lease !== undefined && state === 'open') lease.inFlight -= 1
+    if (lease !== undefined && state !== 'waiting') lease.inFlight -= 1
     // Its client may try again; until then the session lives.
     if (lease !== undefined && admission.command.type === 'endSession') lease.closing = false
     // What may yet be applied keeps its paths from being cached for as long as this reign lasts.
@@ -105,13 +105,13 @@ export class Admissions {
     admission.touched = view.touches(command, (path) => caches.isChanging(path))
     caches.begin(admission.touched, invalidate, leases)
     admission.state = 'flushing'
+    if (lease !== undefined) lease.inFlight += 1
   }
 
   #propose(id: AdmissionId, admission: Admission): void {
     if (!this.#init.caches.isFlushed(admission.touched)) return
     admission.state = 'open'
     this.#pending.delete(id)
-    if (admission.lease !== undefined) admission.lease.inFlight += 1
     admission.go()
   }
 }

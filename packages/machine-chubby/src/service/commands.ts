@@ -18,9 +18,9 @@ export const laneOf = (command: ChubbyCommand): string => {
       return `${command.session}:${command.handle}`
     case 'createSession':
     case 'endSession':
+    case 'expire':
     case 'raiseToken':
       return `${command.session}`
-    case 'expire':
     case 'lift':
       return ''
   }

@@ -160,6 +160,9 @@ export class Reign {
     const id = this.#init.ownAdmission()
     this.#expiring.set(lease, id)
     lease.closing = true
+    // It must not use its cache any more, and is waited for no longer.
+    this.#caches.drop(lease)
+    this.#admissions.look()
     this.#admissions.add(id, command, lease, () => this.#init.propose(command))
   }
 

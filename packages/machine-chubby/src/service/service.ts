@@ -56,6 +56,11 @@ class SessionService implements Service {
         return
       case 'deposed':
         this.#reign = undefined
+        // What was not drained is of the reign that is over.
+        this.#answers = []
+        this.#admitted = []
+        this.#propose = []
+        this.#confirm = undefined
         this.#view.ignoreEvents()
         return
       case 'tick':

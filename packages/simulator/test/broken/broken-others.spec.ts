@@ -1,7 +1,8 @@
-import { type Parts, planOf, type RunResult, run } from '@conclave/simulator'
+import { type Parts, type PlanOptions, planOf, type RunResult, run } from '@conclave/simulator'
 import { describe, expect, test } from 'vitest'
-import { paxosParts, zabParts } from '../parts.ts'
+import { paxosParts, raftParts, zabParts } from '../parts.ts'
 import { brokenParts, type Fixture } from './fixture.ts'
+import { brokenLocks } from './locks.ts'
 import { brokenPaxoses } from './paxos.ts'
 import { brokenZabs } from './zab.ts'
 
@@ -9,27 +10,33 @@ import { brokenZabs } from './zab.ts'
 const mostRuns = 1_500
 const base = 1
 
-const engines = [
-  { engine: 'paxos', sound: paxosParts, fixtures: brokenPaxoses },
-  { engine: 'zab', sound: zabParts, fixtures: brokenZabs },
-]
+const subjects = [
+  { what: 'Multi-Paxos', engine: 'paxos', sound: paxosParts, fixtures: brokenPaxoses, options: {} },
+  { what: 'Zab', engine: 'zab', sound: zabParts, fixtures: brokenZabs, options: {} },
+  { what: 'the lock service', engine: 'raft', sound: raftParts, fixtures: brokenLocks, options: { workload: 'locks' } },
+] as const
 
 /** The first run that a broken variant does not survive. */
-const firstCaught = async (engine: string, sound: Parts, fixture: Fixture): Promise<RunResult | undefined> => {
+const firstCaught = async (
+  engine: string,
+  sound: Parts,
+  fixture: Fixture,
+  options: PlanOptions,
+): Promise<RunResult | undefined> => {
   const parts = await brokenParts(sound, { from: `engine-${engine}`, name: engine }, fixture)
   for (let seed = base; seed < base + mostRuns; seed++) {
-    const result = await run(planOf(seed), parts)
+    const result = await run(planOf(seed, options), parts)
     if (result.violation !== undefined) return result
   }
   return undefined
 }
 
-describe.each(engines)(
-  'one mistake in the real source of $engine, under the faults of every campaign',
-  ({ engine, sound, fixtures }) => {
+describe.each(subjects)(
+  'one mistake in the real source of $what, under the faults of every campaign',
+  ({ engine, sound, fixtures, options }) => {
     for (const fixture of fixtures)
       test(`${fixture.name}, from seed ${base}`, { timeout: 900_000 }, async () => {
-        const caught = await firstCaught(engine, sound, fixture)
+        const caught = await firstCaught(engine, sound, fixture, options)
         expect(caught, `${fixture.rule}: not caught by ${mostRuns} runs`).toBeDefined()
         if (caught === undefined) return
         const { seed, violation } = caught
@@ -37,7 +44,7 @@ describe.each(engines)(
           `${fixture.name}: run ${seed - base + 1}: ${violation?.invariant}: ${violation?.what.slice(0, 120)}`,
         )
         // The same run without the mistake is clean: it was the mistake that was caught.
-        const clean = await run(planOf(seed), sound)
+        const clean = await run(planOf(seed, options), sound)
         expect(clean.violation).toBeUndefined()
       })
   },

@@ -25,11 +25,15 @@ export const brokenParts = async (
   const made = modules.get(engine.from)?.[engine.name] as EngineFactory | undefined
   const replica = modules.get('replica') as Pick<Parts, 'createReplica'> | undefined
   const journal = modules.get('journal-file') as Pick<Parts, 'fileJournal'> | undefined
+  const locks = modules.get('machine-chubby')?.chubbyMachine as Parts['locks']
+  const session = modules.get('client')?.Session as Parts['session']
   return {
     ...sound,
     ...(made !== undefined && { engine: made }),
     ...(replica?.createReplica !== undefined && { createReplica: replica.createReplica }),
     ...(journal?.fileJournal !== undefined && { fileJournal: journal.fileJournal }),
+    ...(locks !== undefined && { locks }),
+    ...(session !== undefined && { session }),
     ...(hooks !== undefined && { hooks: { ...sound.hooks, ...hooks } }),
   }
 }

@@ -1,0 +1,24 @@
+/**
+ * What programs build on locks, each on the API of sessions alone: leader election, semaphore, read-write lock, barrier, counter, queue, group membership, service registration.
+ *
+ * @example
+ * ```ts
+ * import { connect } from '@conclave/client'
+ * import { Election } from '@conclave/client/recipes'
+ *
+ * await using client = await connect({ endpoints })
+ * await using session = await client.session()
+ * await using leadership = await new Election(session, '/ls/local/scheduler').campaign('host-a:8080')
+ * console.log(leadership.token) // higher than that of every leader before
+ * ```
+ *
+ * @packageDocumentation
+ */
+export { Barrier } from './recipes/barrier.ts'
+export { Counter } from './recipes/counter.ts'
+export { Election, type Leadership, type Proclaimed } from './recipes/election.ts'
+export { Group, type Member } from './recipes/group.ts'
+export { type Item, Queue } from './recipes/queue.ts'
+export { ReadWriteLock } from './recipes/read-write-lock.ts'
+export { Semaphore } from './recipes/semaphore.ts'
+export { type Registration, type ServiceInstance, ServiceRegistry } from './recipes/services.ts'

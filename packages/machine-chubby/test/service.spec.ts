@@ -1,0 +1,302 @@
+import { epoch, type Monotonic, type ServiceInput } from '@conclave/interface'
+import { describe, expect, test } from 'vitest'
+import {
+  type CallReply,
+  type ChubbyCall,
+  type ChubbyCommand,
+  decodeCallReply,
+  decodeCommand,
+  encodeCall,
+  encodeCommand,
+  sessionService,
+} from '../src/index.ts'
+import { Cell } from './cell.ts'
+
+/** A leader by hand: what it lets in is applied at once, unless it is held back. */
+class Leader {
+  readonly cell = new Cell()
+  readonly #service = sessionService(this.cell.view)
+  readonly answers = new Map<number, CallReply | 'not-leader'>()
+  readonly proposed: ChubbyCommand[] = []
+  /** Rounds that it asked for, and nobody has answered. */
+  readonly rounds: number[] = []
+  readonly #waiting = new Map<number, ChubbyCommand>()
+  readonly refused: number[] = []
+  #calls = 0
+  #admissions = 0
+  now = 0
+
+  constructor() {
+    this.cell.reign(1n)
+    this.step({ type: 'reigns', epoch: epoch(1n) })
+  }
+
+  step(input: ServiceInput): void {
+    this.#service.step(input, this.now as Monotonic)
+    const { answers, admitted, confirm, propose } = this.#service.drain()
+    if (confirm !== undefined) this.rounds.push(confirm)
+    for (const answer of answers)
+      this.answers.set(answer.call, 'reply' in answer ? decodeCallReply(answer.reply) : 'not-leader')
+    for (const bytes of propose) this.proposed.push(decodeCommand(bytes))
+    for (const { admission, refused } of admitted) {
+      if (refused !== undefined) this.refused.push(admission)
+      else this.#apply(admission)
+    }
+  }
+
+  #apply(admission: number): void {
+    const command = this.#waiting.get(admission)
+    this.#waiting.delete(admission)
+    if (command === undefined) return
+    this.cell.apply(command)
+    this.step({ type: 'settled', admission, outcome: 'applied' })
+    this.step({ type: 'applied' })
+  }
+
+  /** @returns its number, and whether it was let in at once. */
+  command(command: ChubbyCommand, principal = `p${'session' in command ? command.session : ''}`): boolean {
+    const admission = ++this.#admissions
+    this.#waiting.set(admission, command)
+    this.step({ type: 'admit', admission, principal, command: encodeCommand(command) })
+    return !this.#waiting.has(admission)
+  }
+
+  ask(call: ChubbyCall, principal = `p${'session' in call ? call.session : ''}`): number {
+    this.step({ type: 'ask', call: ++this.#calls, principal, request: encodeCall(call) })
+    return this.#calls
+  }
+
+  keepAlive(session: bigint, acked = 0, reign = 1n): number {
+    return this.ask({ type: 'keepAlive', session, epoch: epoch(reign), acked })
+  }
+
+  /** Time passes in ticks. */
+  pass(millis: number): void {
+    for (const end = this.now + millis; this.now < end; ) {
+      this.now += 50
+      this.step({ type: 'tick' })
+    }
+  }
+
+  confirm(reigns = true): void {
+    for (const round of this.rounds.splice(0)) this.step({ type: 'confirmed', round, reigns })
+  }
+
+  session(id: bigint): void {
+    this.command({ type: 'createSession', session: id, principal: `p${id}`, lease: 1000 })
+  }
+
+  /** A file that this session caches. */
+  cached(session: bigint, path: string): void {
+    const call = this.ask({ type: 'read', session, path })
+    this.confirm()
+    expect(this.answers.get(call)).toMatchObject({ type: 'file', cacheable: true })
+  }
+
+  open(session: bigint, path: string): void {
+    this.cell.open(session, 1, path)
+    this.step({ type: 'applied' })
+  }
+}
+
+const write = (session: bigint): ChubbyCommand => ({ type: 'write', session, handle: 1, contents: Uint8Array.of(1) })
+
+describe('a KeepAlive', () => {
+  test('is held until a third of the lease is over, and answered once a round has confirmed the reign', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    const call = leader.keepAlive(1n)
+    leader.pass(300)
+    expect(leader.rounds).toEqual([])
+    leader.pass(150)
+    expect(leader.answers.has(call)).toBe(false)
+    expect(leader.rounds).toHaveLength(1)
+    leader.now += 30
+    leader.confirm()
+    const reply = leader.answers.get(call)
+    // From the arrival to the start of the round, not to its end: the lease counts from there.
+    expect(reply).toMatchObject({ type: 'alive', lease: 1000, notices: [] })
+    expect(reply).toMatchObject({ heldFor: expect.toSatisfy((held: number) => held >= 300 && held <= 450) })
+  })
+
+  test('is answered by no leader that a quorum does not confirm', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    const call = leader.keepAlive(1n)
+    leader.pass(700)
+    leader.confirm(false)
+    leader.pass(200)
+    expect(leader.answers.has(call)).toBe(false)
+    // It goes on asking.
+    expect(leader.rounds.length).toBeGreaterThan(0)
+    leader.step({ type: 'deposed' })
+    leader.confirm()
+    expect(leader.answers.has(call)).toBe(false)
+  })
+
+  test('brings a notice at once, which extends nothing', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.session(2n)
+    leader.cell.lock(1n, 1, '/ls/cell/lock')
+    leader.cell.lock(2n, 1, '/ls/cell/lock')
+    const call = leader.keepAlive(2n)
+    leader.cell.close(1n, 1)
+    leader.step({ type: 'applied' })
+    expect(leader.answers.get(call)).toMatchObject({
+      type: 'alive',
+      lease: 0,
+      notices: [{ serial: 1, notice: { type: 'granted', handle: 1, token: 2n } }],
+    })
+  })
+
+  test('of a session that is not there is refused by a confirmed leader only', () => {
+    const leader = new Leader()
+    const call = leader.keepAlive(9n)
+    expect(leader.answers.has(call)).toBe(false)
+    leader.confirm()
+    expect(leader.answers.get(call)).toMatchObject({ type: 'refused', problem: 'no-session' })
+  })
+})
+
+describe('a session', () => {
+  test('whose lease is over is expired through the log, under the epoch that saw it', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    // It was heard of, and then no more.
+    leader.step({ type: 'withdrawn', call: leader.keepAlive(1n) })
+    leader.pass(950)
+    expect(leader.proposed).toEqual([])
+    leader.pass(100)
+    expect(leader.proposed).toEqual([{ type: 'expire', session: 1n, epoch: epoch(1n) }])
+    leader.pass(5000)
+    expect(leader.proposed).toHaveLength(1)
+  })
+
+  test('is not expired because the leader itself was stopped', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.now += 60_000
+    leader.step({ type: 'tick' })
+    expect(leader.proposed).toEqual([])
+  })
+
+  test('has a whole lease anew under another reign, and is told of the fail-over', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.pass(900)
+    leader.step({ type: 'deposed' })
+    leader.cell.reign(2n)
+    leader.step({ type: 'reigns', epoch: epoch(2n) })
+    leader.pass(900)
+    expect(leader.proposed).toEqual([])
+    const call = leader.keepAlive(1n, 7, 1n)
+    leader.confirm()
+    expect(leader.answers.get(call)).toMatchObject({ epoch: epoch(2n), notices: [{ notice: { type: 'failedOver' } }] })
+    leader.pass(2000)
+    expect(leader.proposed).toEqual([{ type: 'expire', session: 1n, epoch: epoch(2n) }])
+  })
+
+  test('is spoken for by its own client alone, and its end only by the leader', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.command({ type: 'endSession', session: 1n }, 'somebody else')
+    leader.command({ type: 'expire', session: 1n, epoch: epoch(1n) })
+    leader.command({ type: 'lift', epoch: epoch(1n) })
+    expect(leader.refused).toHaveLength(3)
+    expect(leader.cell.view.session(1n)).toBeDefined()
+  })
+})
+
+describe('a write', () => {
+  test('waits until whoever caches the file has acknowledged that it dropped it', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.session(2n)
+    leader.open(2n, '/ls/cell/f')
+    leader.cached(1n, '/ls/cell/f')
+    const call = leader.keepAlive(1n)
+    expect(leader.command(write(2n))).toBe(false)
+    expect(leader.answers.get(call)).toMatchObject({ notices: [{ serial: 1, notice: { type: 'invalidate' } }] })
+    // Meanwhile nobody caches it.
+    const read = leader.ask({ type: 'read', session: 2n, path: '/ls/cell/f' })
+    leader.confirm()
+    expect(leader.answers.get(read)).toMatchObject({ cacheable: false, file: { contentGeneration: 1n } })
+    leader.keepAlive(1n, 1)
+    expect(leader.cell.view.file('/ls/cell/f', '')).toMatchObject({ contentGeneration: 2n })
+    leader.cached(1n, '/ls/cell/f')
+  })
+
+  test('waits for a dead cacher until its lease is over', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.session(2n)
+    leader.open(2n, '/ls/cell/f')
+    leader.cached(1n, '/ls/cell/f')
+    expect(leader.command(write(2n))).toBe(false)
+    for (let round = 0; round < 3; round++) {
+      leader.keepAlive(2n)
+      leader.pass(300)
+      leader.confirm()
+      expect(leader.cell.view.file('/ls/cell/f', '')).toMatchObject({ contentGeneration: 1n })
+    }
+    leader.pass(200)
+    expect(leader.cell.view.file('/ls/cell/f', '')).toMatchObject({ contentGeneration: 2n })
+  })
+
+  test('after a fail-over waits for every session, since any may cache anything', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.session(2n)
+    leader.open(2n, '/ls/cell/f')
+    leader.step({ type: 'deposed' })
+    leader.cell.reign(2n)
+    leader.step({ type: 'reigns', epoch: epoch(2n) })
+    expect(leader.command(write(2n))).toBe(false)
+    leader.keepAlive(1n, 1, 2n)
+    expect(leader.cell.view.file('/ls/cell/f', '')).toMatchObject({ contentGeneration: 1n })
+    leader.keepAlive(2n, 1, 2n)
+    expect(leader.cell.view.file('/ls/cell/f', '')).toMatchObject({ contentGeneration: 2n })
+  })
+
+  test('holds up no lock', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.session(2n)
+    leader.open(2n, '/ls/cell/f')
+    leader.cached(1n, '/ls/cell/f')
+    expect(leader.command(write(2n))).toBe(false)
+    leader.cell.open(2n, 2, '/ls/cell/lock')
+    expect(leader.command({ type: 'acquire', session: 2n, handle: 2, mode: 'exclusive', queue: true })).toBe(true)
+  })
+})
+
+test('two sessions that end while each waits for the other do not wait for ever', () => {
+  const leader = new Leader()
+  leader.session(1n)
+  leader.session(2n)
+  leader.open(1n, '/ls/cell/a')
+  leader.open(2n, '/ls/cell/b')
+  leader.cached(1n, '/ls/cell/b')
+  leader.cached(2n, '/ls/cell/a')
+  expect(leader.command(write(1n))).toBe(false)
+  expect(leader.command(write(2n))).toBe(false)
+  leader.pass(1100)
+  expect(leader.cell.view.file('/ls/cell/a', '')).toMatchObject({ contentGeneration: 2n })
+  expect(leader.cell.view.file('/ls/cell/b', '')).toMatchObject({ contentGeneration: 2n })
+  expect(leader.proposed.map(({ type }) => type)).toEqual(['expire', 'expire'])
+})
+
+test('a lock-delay that somebody waits for is lifted when it is over', () => {
+  const leader = new Leader()
+  leader.session(1n)
+  leader.session(2n)
+  leader.cell.lock(1n, 1, '/ls/cell/lock', { lockDelay: 200 })
+  leader.cell.lock(2n, 1, '/ls/cell/lock')
+  leader.cell.apply({ type: 'expire', session: 1n, epoch: epoch(1n) })
+  leader.step({ type: 'applied' })
+  leader.pass(150)
+  expect(leader.proposed).toEqual([])
+  leader.pass(100)
+  expect(leader.proposed).toEqual([{ type: 'lift', epoch: epoch(1n) }])
+})

@@ -1,0 +1,143 @@
+import type { StateMachine } from '@conclave/interface'
+import {
+  type ChubbyCommand,
+  type CommandReply,
+  decodeAnswer,
+  decodeCommand,
+  decodeReply,
+  encodeQuery,
+  type LockInfo,
+  type LockParty,
+} from '@conclave/machine-chubby'
+import type { Observation } from '../observation.ts'
+import type { LockScene } from './scene.ts'
+
+type Applied = Extract<Observation, { type: 'locks' }>
+const everything = encodeQuery({ type: 'locks', prefix: '/ls', after: '', limit: 1000 })
+
+const locksOf = (machine: StateMachine): ReadonlyMap<string, LockInfo> => {
+  const answer = decodeAnswer(machine.query(everything))
+  return new Map(answer.status === 'locks' ? answer.locks.map((lock) => [lock.path, lock]) : [])
+}
+
+export interface LockWatchInit {
+  readonly scene: LockScene
+  readonly hit: (mark: string) => void
+  readonly broken: (invariant: string, what: string) => void
+}
+
+const isSame = (a: LockParty, b: LockParty): boolean => a.session === b.session && a.handle === b.handle
+const keyOf = (path: string, { session, handle }: LockParty): string => `${path} ${session} ${handle}`
+
+interface Opened {
+  readonly path: string
+  readonly lockDelay: number
+}
+
+/** Judges the state of the locks after each command, at whichever node applies it first: all that does not depend on what clients believe. */
+export class LockWatch {
+  readonly #init: LockWatchInit
+  #position = 0
+  #locks: ReadonlyMap<string, LockInfo> = new Map()
+  #highest = 0n
+  #reign = 0n
+  readonly #handles = new Map<string, Opened>()
+  /** Log time before which nobody may get the lock of a path. */
+  readonly #delays = new Map<string, number>()
+  /** The reign under which each waiter came. */
+  readonly #queuedUnder = new Map<string, bigint>()
+
+  constructor(init: LockWatchInit) {
+    this.#init = init
+  }
+
+  see(seen: Observation): void {
+    if (seen.type !== 'locks' || seen.position < this.#position) return
+    // A batch may hold several commands: all are told by the node that comes to its position first.
+    if (seen.position > this.#position) this.#first = seen.node
+    else if (seen.node !== this.#first || seen.life !== this.#life) return
+    this.#life = seen.life
+    this.#position = seen.position
+    this.#applied(seen, decodeCommand(seen.command), decodeReply(seen.reply))
+  }
+  #first = ''
+  #life = 0
+
+  #applied(seen: Applied, command: ChubbyCommand, reply: CommandReply): void {
+    const { hit, scene } = this.#init
+    this.#reign = seen.epoch
+    const before = this.#locks
+    this.#locks = locksOf(seen.machine)
+    if (command.type === 'open' && reply.status === 'opened')
+      this.#handles.set(`${command.session} ${command.handle}`, command)
+    if (command.type === 'expire') {
+      if (reply.status === 'refused' && reply.problem === 'other-reign') hit('expire dropped for its epoch')
+      if (reply.status === 'done') this.#expired(command.session, seen.time, before)
+      if (reply.status === 'done') scene.expired(command.session)
+    }
+    // One command may pass on several locks: in the order of their tokens.
+    const locks = [...this.#locks.values()].sort((a, b) => (a.token < b.token ? -1 : 1))
+    for (const lock of locks) this.#compare(before.get(lock.path), lock, seen.time, command)
+    this.#deleted(command, reply)
+  }
+
+  /** With the node go its delay and its line. */
+  #deleted(command: ChubbyCommand, reply: CommandReply): void {
+    if (command.type !== 'delete' || reply.status !== 'deleted') return
+    const path = this.#handles.get(`${command.session} ${command.handle}`)?.path ?? ''
+    if ((this.#delays.get(path) ?? 0) > this.#time)
+      this.#init.broken('lock-delay', `${path} was deleted during its lock-delay`)
+  }
+  #time = 0
+
+  #expired(session: bigint, time: number, before: ReadonlyMap<string, LockInfo>): void {
+    this.#init.hit('session expired')
+    for (const { path, holders } of before.values()) {
+      if (!holders.some((holder) => holder.session === session)) continue
+      this.#init.hit('session expired while holding')
+      const delays = [...this.#handles]
+        .filter(([key, opened]) => key.startsWith(`${session} `) && opened.path === path)
+        .map(([, { lockDelay }]) => lockDelay)
+      const delay = delays.length === 0 ? 0 : Math.min(...delays)
+      if (holders.length === 1 && delay > 0) this.#delays.set(path, time + delay)
+    }
+    for (const key of [...this.#handles.keys()]) if (key.startsWith(`${session} `)) this.#handles.delete(key)
+  }
+
+  #compare(before: LockInfo | undefined, now: LockInfo, time: number, command: ChubbyCommand): void {
+    this.#time = time
+    const { hit, broken } = this.#init
+    const { path } = now
+    const had = (party: LockParty): boolean => before?.holders.some((holder) => isSame(holder, party)) === true
+    const joined = now.holders.filter((holder) => !had(holder))
+    if (joined.length > 0 && now.token !== before?.token) {
+      if (now.token <= this.#highest)
+        broken('fencing tokens', `${path} was granted with token ${now.token} after ${this.#highest}`)
+      this.#highest = now.token
+      if (time < (this.#delays.get(path) ?? 0))
+        broken('lock-delay', `${path} was granted ${((this.#delays.get(path) ?? 0) - time).toFixed(1)} ms too early`)
+      if (this.#delays.delete(path) && command.type === 'lift') hit('lock-delay ran out with a waiter')
+    }
+    this.#judgeOrder(before, now, joined)
+    for (const waiter of now.waiters) {
+      const key = keyOf(path, waiter)
+      if (!this.#queuedUnder.has(key)) this.#queuedUnder.set(key, this.#reign)
+    }
+  }
+
+  /** First come, first served: nobody who still waits stood before somebody who waited and got it. */
+  #judgeOrder(before: LockInfo | undefined, now: LockInfo, joined: LockInfo['holders']): void {
+    const { hit, broken } = this.#init
+    const line = before?.waiters ?? []
+    for (const party of joined) {
+      const place = line.findIndex((waiter) => isSame(waiter, party))
+      const key = keyOf(now.path, party)
+      const under = this.#queuedUnder.get(key)
+      this.#queuedUnder.delete(key)
+      if (place < 0) continue
+      if (under !== undefined && under !== this.#reign) hit('waiter granted after a fail-over')
+      if (line.slice(0, place).some((other) => now.waiters.some((waiter) => isSame(waiter, other))))
+        broken('first come, first served', `${now.path} was granted to one who stood at ${place}, before others`)
+    }
+  }
+}
