@@ -16,38 +16,6 @@ export const brokenLocks: readonly Fixture[] = [
     ],
   },
   {
-    name: 'expiry by wall clock',
-    rule: `a new master gives every session a whole lease anew, since no clock of another tells when it ends (${paper}, section 2.9)`,
-    edits: [
-      {
-        file: 'machine-chubby/service/reign.ts',
-        find: 'const reconcileMillis = 1000\n',
-        replace: 'const reconcileMillis = 1000\nconst recorded = new Map<bigint, number>()\n',
-      },
-      {
-        file: 'machine-chubby/service/reign.ts',
-        find: 'new Lease(session, this.#time + session.lease)',
-        replace: 'new Lease(session, recorded.get(session.id) ?? this.#time + session.lease)',
-      },
-      {
-        file: 'machine-chubby/service/reign.ts',
-        find: '      lease.extend(began + length)\n',
-        replace: '      lease.extend(began + length)\n      recorded.set(lease.session.id, began + length)\n',
-      },
-    ],
-  },
-  {
-    name: 'expire applied under another reign',
-    rule: 'what a leader decided of a session counts in its own reign only: a later one may have heard of the client',
-    edits: [
-      {
-        file: 'machine-chubby/applying.ts',
-        find: "    if (command.epoch !== this.#state.epoch) return refused('other-reign')\n",
-        replace: '',
-      },
-    ],
-  },
-  {
     name: 'token restarted when a file is recreated',
     rule: 'the fencing token is one counter of the cell: it outlives every file',
     edits: [
