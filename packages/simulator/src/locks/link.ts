@@ -27,6 +27,8 @@ export class Link {
   #toServer = 0
   #toClient = 0
   open = true
+  /** Something was lost on the way: nothing that comes later may arrive. */
+  #torn = false
   /** Told once, when the node's side sees that the client is gone. */
   readonly #gone = new Set<() => void>()
 
@@ -42,7 +44,7 @@ export class Link {
   }
 
   get #passes(): boolean {
-    return this.open && this.#alive && this.#init.reachable()
+    return this.open && !this.#torn && this.#alive && this.#init.reachable()
   }
 
   /** Whoever sends into a link that is cut, or whose other end is gone, learns of it after a while. */
@@ -67,7 +69,9 @@ export class Link {
     this.#toServer = Math.max(this.#toServer, now + between(random, 0.1, 3))
     around.clock.after(this.#toServer - now, () =>
       this.node.gate.after(0, () => {
-        if (this.#passes && this.node.serving !== undefined) arrive(this.node.serving)
+        this.#arrive(() => {
+          if (this.node.serving !== undefined) arrive(this.node.serving)
+        })
       }),
     )
   }
@@ -76,11 +80,12 @@ export class Link {
     const { around, random, gate } = this.#init
     const now = around.clock.now()
     this.#toClient = Math.max(this.#toClient, now + between(random, 0.1, 3))
-    around.clock.after(this.#toClient - now, () =>
-      gate.after(0, () => {
-        if (this.#passes) arrive()
-      }),
-    )
+    around.clock.after(this.#toClient - now, () => gate.after(0, () => this.#arrive(arrive)))
+  }
+
+  #arrive(arrive: () => void): void {
+    if (this.#passes) arrive()
+    else this.#torn = true
   }
 
   /** Returns what forgets it. */
