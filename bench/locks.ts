@@ -9,11 +9,13 @@ export interface LockRound {
   readonly row: string
   /** What `unit` says. */
   readonly value: number
-  readonly unit: 'pairs/s' | 'hand-overs/s' | 'notifications/s' | 'server µs a session and second'
+  readonly unit: 'puts/s' | 'pairs/s' | 'hand-overs/s' | 'notifications/s' | 'server µs a session and second'
 }
 
 const watchers = 1000
 const idleMillis = 6000
+/** What a put writes. */
+const value = new Uint8Array(256).fill(0x78)
 
 const pair = async (session: Session, path: string): Promise<void> => {
   const lock = await session.lock(path)
@@ -91,7 +93,11 @@ export const measureLocks = async (cluster: BenchCluster, scale: number): Promis
   const rounds: LockRound[] = []
   const add = (row: string, unit: LockRound['unit'], value: number): void =>
     void rounds.push({ engine: cluster.engine, row, unit, value })
+  const put = (loop: number): Promise<unknown> => client.kv.put(`bench${loop}`, value)
   await rate(1, 500, () => pair(session, '/ls/local/bench/warm'))
+  await rate(1, 500, put)
+  // What one command costs: a pair is two, one after the other.
+  for (const loops of [1, 16]) add(`puts, ${loops} at a time`, 'puts/s', await rate(loops, millis, put))
   add('lock + unlock, 1 client', 'pairs/s', await rate(1, millis, () => pair(session, '/ls/local/bench/one')))
   add(
     'lock + unlock, 16 clients',
