@@ -13,7 +13,7 @@ const FLOORS = [
     'packages/linearizability',
   ],
   ['packages/replica', 'packages/client'],
-  ['packages/node', 'packages/simulator'],
+  ['packages/node', 'packages/proxy', 'packages/simulator'],
   ['packages/(?:testing|compliance)'],
   ['apps/[^/]+'],
 ]

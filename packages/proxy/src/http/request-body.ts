@@ -1,0 +1,48 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+
+/** Bytes of a body that are held between client and instance, besides the buffers of both connections. */
+const highWaterMark = 65_536
+
+/** The body of a client's request for one attempt. Whoever destroys it does not destroy the client's connection with it. */
+export class RequestBody extends Readable {
+  readonly #req: IncomingMessage
+  readonly #moved: (bytes: number) => void
+  #begun = false
+
+  /** @param moved called with the bytes of every chunk, and with 0 at the end. */
+  constructor(req: IncomingMessage, moved: (bytes: number) => void) {
+    super({ highWaterMark })
+    this.#req = req
+    this.#moved = moved
+  }
+
+  /** Whether any of it was taken: it cannot be sent to another instance then. */
+  get consumed(): boolean {
+    return this.#begun
+  }
+
+  override _read(): void {
+    if (!this.#begun) {
+      this.#begun = true
+      this.#req.on('data', this.#chunk).on('end', this.#end)
+    }
+    this.#req.resume()
+  }
+
+  override _destroy(_error: Error | null, done: (error: Error | null) => void): void {
+    this.#req.off('data', this.#chunk).off('end', this.#end)
+    if (this.#begun) this.#req.pause()
+    done(null)
+  }
+
+  readonly #chunk = (chunk: Buffer): void => {
+    this.#moved(chunk.length)
+    if (!this.push(chunk)) this.#req.pause()
+  }
+
+  readonly #end = (): void => {
+    this.#moved(0)
+    this.push(null)
+  }
+}

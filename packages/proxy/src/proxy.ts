@@ -1,0 +1,134 @@
+import type { AddressInfo } from 'node:net'
+import { Admin } from './admin.ts'
+import type { InstanceView, ProxyEvents } from './events.ts'
+import type { Front } from './front.ts'
+import { HealthChecks } from './health.ts'
+import { HttpFront } from './http/front.ts'
+import type { ProxyMetrics } from './metrics.ts'
+import { type ProxyOptions, type Resolved, resolveOptions } from './options.ts'
+import type { Comings } from './parts.ts'
+import { viewOf } from './roster.ts'
+import { TcpFront } from './tcp/front.ts'
+
+/** A proxy that listens. */
+export interface Proxy extends AsyncDisposable {
+  readonly address: AddressInfo
+  /** Of `/metrics`, `/healthz` and `/instances`, if they were asked for. */
+  readonly adminAddress: AddressInfo | undefined
+  readonly instances: readonly InstanceView[]
+  /** A copy of all counters as they stand. */
+  readonly metrics: ProxyMetrics
+  /** Returns what removes the listener. */
+  on<Event extends keyof ProxyEvents>(event: Event, listener: ProxyEvents[Event]): () => void
+  /**
+   * Takes nothing new, waits for what is under way, and cuts what takes longer than `drain` milliseconds (default 30,000). May be called again with less time.
+   * Resolves once nothing is open any more.
+   */
+  close(options?: { readonly drain?: number }): Promise<void>
+}
+
+const defaultDrain = 30_000
+
+/**
+ * Starts a proxy; resolves once it listens. It may know of no instance by then: it answers 503 until it does. Installs no signal handler, prints nothing.
+ * @throws TypeError, RangeError for an option that cannot be; the system's error if an address cannot be listened on.
+ */
+export const createProxy = async (options: ProxyOptions): Promise<Proxy> => {
+  const proxy = new RunningProxy(resolveOptions(options))
+  try {
+    await proxy.start()
+    return proxy
+  } catch (error) {
+    await proxy.close({ drain: 0 })
+    throw error
+  }
+}
+
+class RunningProxy implements Proxy {
+  readonly #options: Resolved<ProxyOptions>
+  readonly #front: Front
+  readonly #checks: HealthChecks | undefined
+  readonly #admin: Admin | undefined
+  #address: AddressInfo | undefined
+  #adminAddress: AddressInfo | undefined
+  #closing: Promise<void> | undefined
+  #cut: () => void = () => {}
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: Resolved<ProxyOptions>) {
+    this.#options = options
+    const { health, admin } = options
+    this.#checks = health === undefined ? undefined : new HealthChecks(health, () => this.#front.parts.roster)
+    this.#front = frontOf(options, this.#checks === undefined ? [] : [this.#checks])
+    this.#admin = admin === undefined ? undefined : new Admin(() => this)
+  }
+
+  async start(): Promise<void> {
+    const { admin } = this.#options
+    this.#address = await this.#front.listen()
+    if (admin !== undefined) this.#adminAddress = await this.#admin?.listen(admin)
+    void this.#front.parts.roster.follow()
+  }
+
+  get address(): AddressInfo {
+    if (this.#address === undefined) throw new Error('the proxy does not listen yet')
+    return this.#address
+  }
+
+  get adminAddress(): AddressInfo | undefined {
+    return this.#adminAddress
+  }
+
+  get instances(): readonly InstanceView[] {
+    return [...this.#front.parts.roster.all].map(viewOf)
+  }
+
+  get metrics(): ProxyMetrics {
+    const { roster, metrics } = this.#front.parts
+    const each = [...roster.all].map((instance) => {
+      const serving = instance.state === 'serving'
+      return [instance.id, { ...instance.metrics, active: instance.active, serving }] as const
+    })
+    return metrics.snapshot(Object.fromEntries(each))
+  }
+
+  get trouble(): string | undefined {
+    if (this.#closing !== undefined) return 'closing'
+    return this.#front.parts.roster.eligible.length === 0 ? 'no instance is there' : undefined
+  }
+
+  on<Event extends keyof ProxyEvents>(event: Event, listener: ProxyEvents[Event]): () => void {
+    return this.#front.parts.listeners.on(event, listener)
+  }
+
+  close({ drain = defaultDrain }: { readonly drain?: number } = {}): Promise<void> {
+    if (!(drain >= 0 && drain <= 2_147_483_647))
+      throw new RangeError(`drain is a number of milliseconds from 0 up, got ${drain}`)
+    this.#closing ??= this.#close()
+    clearTimeout(this.#timer)
+    if (drain === 0) this.#cut()
+    else this.#timer = setTimeout(this.#cut, drain)
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    const cut = new Promise<void>((resolve) => {
+      this.#cut = resolve
+    })
+    this.#front.parts.roster.stop()
+    await Promise.race([this.#front.drain(), cut])
+    clearTimeout(this.#timer)
+    this.#checks?.stop()
+    this.#front.cut()
+    await this.#front.drain()
+    this.#front.parts.ticker.stop()
+    this.#admin?.close()
+  }
+}
+
+const frontOf = (options: Resolved<ProxyOptions>, comings: readonly Comings[]): Front =>
+  options.mode === 'http' ? new HttpFront(options, comings) : new TcpFront(options, comings)
