@@ -65,9 +65,10 @@ class RunningProxy implements Proxy {
 
   async start(): Promise<void> {
     const { admin } = this.#options
+    // Before it listens: a list that is there at once is known to the first request.
+    void this.#front.parts.roster.follow()
     this.#address = await this.#front.listen()
     if (admin !== undefined) this.#adminAddress = await this.#admin?.listen(admin)
-    void this.#front.parts.roster.follow()
   }
 
   get address(): AddressInfo {

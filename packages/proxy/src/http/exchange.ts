@@ -52,6 +52,9 @@ type Phase = 'waiting' | 'connecting' | 'sending' | 'awaiting' | 'receiving' | '
 /** Milliseconds for which a client that had its response may go on to send: closed at once, its connection would be reset, and the response lost (RFC 9112, section 9.6). */
 const lingerMillis = 2_000
 
+/** Bytes of a body that are copied rather than written beside the header section. */
+const shortBody = 8_192
+
 const refusedByUndici = new Set<unknown>(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED'])
 
 const noTrailers = (): string[] => []
@@ -232,8 +235,12 @@ export class Exchange implements CallHandler, Timed, Waiter {
     // A client that was to wait for 100 may send its body or not: what follows on its connection could be either.
     if (draining() || (this.#in.head.expects && !req.complete)) res.shouldKeepAlive = false
     res.writeHead(status, text, head.fields)
-    // A body may be long in coming.
-    if (head.length === undefined && req.method !== 'HEAD') res.flushHeaders()
+    // Together with the body, if that came with it; but a body may be long in coming.
+    if (head.length !== 0) queueMicrotask(this.#flush)
+  }
+
+  readonly #flush = (): void => {
+    if (this.#sent === 0 && !this.#in.res.writableEnded) this.#in.res.flushHeaders()
   }
 
   onResponseData(controller: CallController, chunk: Buffer): void {
@@ -337,9 +344,12 @@ export class Exchange implements CallHandler, Timed, Waiter {
 
   #finish(last?: Buffer): void {
     const { req, res, head } = this.#in
-    if (head.body === 'none' || req.complete) {
+    // A client that was refused before it was told to send its body does not send it.
+    if (head.body === 'none' || req.complete || (head.expects && this.#body?.consumed !== true)) {
       this.deadline = this.#around.ticker.now + this.#around.options.timeouts.idle
-      res.end(last)
+      // As text, a short body goes out together with the header section, in one write instead of a gathering one.
+      if (last !== undefined && last.length <= shortBody) res.end(last.toString('latin1'), 'latin1')
+      else res.end(last)
       return
     }
     if (last !== undefined) res.write(last)
@@ -435,7 +445,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
   }
 
   #abort(reason: EndReason): void {
-    this.#controller?.abort(new AttemptEnded(reason))
+    if (this.#unsettled) this.#controller?.abort(new AttemptEnded(reason))
   }
 
   /** The response was sent to its end, or the client's connection is closed. */

@@ -117,6 +117,7 @@ export const requestHead = (req: IncomingMessage, client: string, rules: HeadRul
     }
   }
   if (hosts > 1) return { status: 400, why: 'there is more than one Host' }
+  if (hosts === 0 && req.httpVersionMinor > 0) return { status: 400, why: 'there is no Host' }
   if (coding !== undefined) {
     // A coding that nobody here undoes would be lost on the way, and a length beside it is how requests are smuggled.
     if (coding.toLowerCase() !== 'chunked') return { status: 501, why: 'no transfer coding but chunked is known here' }

@@ -25,8 +25,10 @@ interface Known {
   readonly address: string
   /** Beyond the limit. */
   readonly refused: boolean
-  /** A response is under way: nothing else may be written. */
+  /** Responses that are under way: nothing else may be written. */
   responding: number
+  /** A request was refused: what follows on this connection is not looked at. */
+  over: boolean
 }
 
 type KnownSocket = Duplex & { [onConnection]?: Known }
@@ -87,7 +89,8 @@ export class HttpFront implements Front {
     const { limits, timeouts } = this.#options
     const server = createServer({
       insecureHTTPParser: false,
-      requireHostHeader: true,
+      // That is seen to with the other fields, and counted.
+      requireHostHeader: false,
       maxHeaderSize: limits.headerBytes,
       headersTimeout: timeouts.requestHeaders,
       // Of a body, the exchange keeps the time.
@@ -119,13 +122,14 @@ export class HttpFront implements Front {
     socket.on('close', () => connections.active--)
     const refused = connections.active > this.#options.limits.connections
     Object.assign(socket, {
-      [onConnection]: { address: clientAddress(socket), refused, responding: 0 } satisfies Known,
+      [onConnection]: { address: clientAddress(socket), refused, responding: 0, over: false } satisfies Known,
     })
   }
 
   #requested(req: IncomingMessage, res: ServerResponse): void {
     const known = (req.socket as KnownSocket)[onConnection]
     if (known === undefined) return void req.destroy()
+    if (known.over) return
     known.responding++
     res.on('close', () => known.responding--)
     if (known.refused) return this.#refuse(res, 503, 'connections', 'too many connections')
@@ -200,7 +204,8 @@ export class HttpFront implements Front {
 
   #refuse(res: ServerResponse, status: number, reason: Refusal, why: string): void {
     this.#refused(reason)
-    // What else is on this connection is not to be trusted.
+    const known = (res.req.socket as KnownSocket)[onConnection]
+    if (known !== undefined) known.over = true
     res.shouldKeepAlive = false
     reply(res, status, why)
   }
