@@ -17,7 +17,7 @@ export class Roster {
    * @throws TypeError if two have the same id. @throws RangeError for a weight that is none. The candidates of the last call stay known then.
    */
   changed(candidates: readonly BalanceCandidate[]): boolean {
-    if (this.#same(candidates)) return false
+    if (this.holds(candidates)) return false
     checkCandidates(candidates)
     this.ids.length = 0
     this.weights.length = 0
@@ -28,7 +28,8 @@ export class Roster {
     return true
   }
 
-  #same(candidates: readonly BalanceCandidate[]): boolean {
+  /** Whether these are the candidates of the last call, in the same order and with the same weights. */
+  holds(candidates: readonly BalanceCandidate[]): boolean {
     const { ids, weights } = this
     if (candidates.length !== ids.length) return false
     // An index and no iterator: this loop runs for each pick.

@@ -14,26 +14,18 @@ const pointsPerDigest = 4
  * to `qsort`, are ordered by id.
  */
 export class KetamaRing {
-  readonly #md5 = new Md5()
-  readonly #key = new KeyBytes()
-  #points = new Uint32Array(0)
-  #owners = new Uint32Array(0)
-
-  /** How many points there are; 0 when nobody has any weight. */
-  get size(): number {
-    return this.#points.length
-  }
+  readonly #points: Uint32Array
+  readonly #owners: Uint32Array
 
   /** Places the candidates. O(p log p) for p points, 160 for each candidate. */
-  build({ ids, weights }: Roster): void {
+  constructor({ ids, weights }: Roster) {
     const counts = digestCounts(weights)
     const size = counts.reduce((sum, count) => sum + count, 0) * pointsPerDigest
     const [points, owners] = [new Uint32Array(size), new Uint32Array(size)]
     let at = 0
     for (const [owner, id] of ids.entries()) {
       for (let index = 0; index < (counts[owner] ?? 0); index++) {
-        this.#digest(`${id}-${index}`)
-        for (const word of this.#md5.words) {
+        for (const word of digest(`${id}-${index}`)) {
           points[at] = word
           owners[at++] = owner
         }
@@ -47,10 +39,14 @@ export class KetamaRing {
     this.#owners = order.map((index) => owners[index] ?? 0)
   }
 
+  /** How many points there are; 0 when nobody has any weight. */
+  get size(): number {
+    return this.#points.length
+  }
+
   /** The index of the point that a key belongs to. The ring is not empty. O(log p). */
   pointOf(key: string | Uint8Array): number {
-    this.#digest(key)
-    return this.at((this.#md5.words[0] ?? 0) >>> 0)
+    return this.at((digest(key)[0] ?? 0) >>> 0)
   }
 
   /** The index of the first point at or after `place`, a whole number below 2^32; the first of all if there is none. */
@@ -74,12 +70,17 @@ export class KetamaRing {
   after(point: number): number {
     return point + 1 === this.#points.length ? 0 : point + 1
   }
+}
 
-  #digest(text: string | Uint8Array): void {
-    this.#key.set(text)
-    this.#md5.update(this.#key.bytes, this.#key.length)
-    this.#key.release()
-  }
+/** What a digest is computed in, one at a time. */
+const [bytes, md5] = [new KeyBytes(), new Md5()]
+
+/** The four words of the MD5 of a key, until the next one is computed. */
+const digest = (key: string | Uint8Array): Int32Array => {
+  bytes.set(key)
+  md5.update(bytes.bytes, bytes.length)
+  bytes.release()
+  return md5.words
 }
 
 /**

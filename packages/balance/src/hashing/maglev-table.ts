@@ -12,61 +12,48 @@ const seeds = { offset: 0x6d61676c, skip: 0x65762d73, key: 0x6b657931 } as const
  */
 export class MaglevTable {
   readonly #owners: Uint32Array
-  readonly #key = new KeyBytes()
 
-  /** @param slots a prime. */
-  constructor(slots: number) {
-    this.#owners = new Uint32Array(slots)
-  }
-
-  /** Fills the table. O(m log m) on average for m slots. At least one candidate has a weight, and there are no more candidates than slots. */
-  build({ ids, weights }: Roster): void {
-    const slots = this.#owners.length
+  /**
+   * Fills the table: O(m log m) on average for m slots.
+   * @param roster has a candidate with a weight, and no more candidates than there are slots. @param slots a prime.
+   */
+  constructor({ ids, weights }: Roster, slots: number) {
+    const owners = new Uint32Array(slots)
     const heaviest = weights.reduce((most, weight) => Math.max(most, weight), 0)
-    const turns = this.#turns(ids, weights, heaviest)
+    const turns = turnsOf(ids, weights, heaviest, slots)
     const free = new Uint8Array(slots).fill(1)
-    let filled = 0
-    for (let round = 1; ; round++) {
+    for (let [round, filled] = [1, 0]; filled < slots; round++) {
       for (const turn of turns) {
+        if (filled === slots) break
         if (round * turn.weight < turn.due) continue
         turn.due += heaviest
         while (free[turn.slot] === 0) turn.slot = (turn.slot + turn.skip) % slots
         free[turn.slot] = 0
-        this.#owners[turn.slot] = turn.owner
-        if (++filled === slots) return
+        owners[turn.slot] = turn.owner
+        filled++
       }
     }
+    this.#owners = owners
   }
 
   /** The index of the candidate that a key belongs to. O(1). */
   ownerOf(key: string | Uint8Array): number {
-    return this.ownerAt(this.#hash(key, seeds.key) % this.#owners.length)
+    return this.ownerAt(hash(key, seeds.key) % this.#owners.length)
   }
 
   /** The index of the candidate that has a slot. */
   ownerAt(slot: number): number {
     return this.#owners[slot] ?? 0
   }
+}
 
-  #turns(ids: readonly string[], weights: readonly number[], heaviest: number): Turn[] {
-    const slots = this.#owners.length
-    const turns: Turn[] = []
-    for (const [owner, id] of [...ids.entries()].sort(([, a], [, b]) => (a < b ? -1 : 1))) {
-      const weight = weights[owner] ?? 0
-      if (weight === 0) continue
-      const slot = this.#hash(id, seeds.offset) % slots
-      const skip = (this.#hash(id, seeds.skip) % (slots - 1)) + 1
-      turns.push({ owner, weight, skip, slot, due: heaviest })
-    }
-    return turns
-  }
+const bytes = new KeyBytes()
 
-  #hash(key: string | Uint8Array, seed: number): number {
-    this.#key.set(key)
-    const hash = murmur3(this.#key.bytes, this.#key.length, seed) >>> 0
-    this.#key.release()
-    return hash
-  }
+const hash = (key: string | Uint8Array, seed: number): number => {
+  bytes.set(key)
+  const hashed = murmur3(bytes.bytes, bytes.length, seed)
+  bytes.release()
+  return hashed >>> 0
 }
 
 /** Whose turn it is, and where that candidate looks next. */
@@ -78,4 +65,16 @@ interface Turn {
   slot: number
   /** It has a turn in the round in which its weight, once for each round, comes up to this. */
   due: number
+}
+
+const turnsOf = (ids: readonly string[], weights: readonly number[], heaviest: number, slots: number): Turn[] => {
+  const turns: Turn[] = []
+  for (const [owner, id] of [...ids.entries()].sort(([, a], [, b]) => (a < b ? -1 : 1))) {
+    const weight = weights[owner] ?? 0
+    if (weight === 0) continue
+    const slot = hash(id, seeds.offset) % slots
+    const skip = (hash(id, seeds.skip) % (slots - 1)) + 1
+    turns.push({ owner, weight, skip, slot, due: heaviest })
+  }
+  return turns
 }

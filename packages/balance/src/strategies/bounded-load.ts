@@ -1,6 +1,7 @@
 import type { Balancer, Random } from '@conclave/interface'
 import type { BalanceCandidate, BalanceRequest } from '../candidate.ts'
 import { KetamaRing } from '../hashing/ketama-ring.ts'
+import { Tables } from '../tables.ts'
 import { Aligned } from '../tracking/aligned.ts'
 import { counting, Tracked } from '../tracking/tracked.ts'
 
@@ -20,7 +21,7 @@ export interface BoundedLoadInit {
  * more, since everybody's bound changes.
  *
  * A pick takes O(log n) beside the comparison of the candidates in O(n), and MD5 of the key; then about 1 / (balance - 1)² further candidates at the most on average; memory is
- * 1,280 bytes for each candidate. When candidates change, the ring is made anew in O(n log n); one that leaves and comes back still has the requests that did not end meanwhile.
+ * 1,280 bytes for each candidate and list. When candidates change, the ring is made anew in O(n log n), unless it is that of one of the last four lists; a candidate that leaves and comes back still has the requests that did not end meanwhile.
  * `settled` must be told once for each pick. A request without a key goes to a random place of the ring. Undefined if no candidate has any weight.
  *
  * `pick` throws RangeError for a weight below 0 or not finite, TypeError for two candidates with one id.
@@ -34,12 +35,12 @@ export const boundedLoad = <C extends BalanceCandidate>({
     throw new RangeError(`balance is a finite number above 1, got ${balance}`)
   const tracked = new Tracked(counting)
   const aligned = new Aligned(tracked)
-  const ring = new KetamaRing()
+  const rings = new Tables((roster) => new KetamaRing(roster))
   const { roster, states } = aligned
   let totalWeight = 0
 
   /** The first candidate from `point` on that is below its bound. There is one: the bounds sum up to more than what is in flight. */
-  const withRoom = (point: number): number => {
+  const withRoom = (ring: KetamaRing, point: number): number => {
     let inFlight = 1
     for (let at = 0; at < states.length; at++) inFlight += states[at]?.pending ?? 0
     const perWeight = (balance * inFlight) / totalWeight
@@ -55,13 +56,11 @@ export const boundedLoad = <C extends BalanceCandidate>({
 
   return {
     pick: ({ key }, candidates) => {
-      if (aligned.changed(candidates)) {
-        ring.build(roster)
-        totalWeight = roster.weights.reduce((sum, weight) => sum + weight, 0)
-      }
+      if (aligned.changed(candidates)) totalWeight = roster.weights.reduce((sum, weight) => sum + weight, 0)
+      const ring = rings.of(candidates)
       if (ring.size === 0) return undefined
       const point = key === undefined ? ring.at(Math.floor(random.next() * 0x1_0000_0000)) : ring.pointOf(key)
-      const owner = withRoom(point)
+      const owner = withRoom(ring, point)
       const state = states[owner]
       if (state !== undefined) state.pending++
       return candidates[owner]

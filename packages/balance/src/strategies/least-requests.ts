@@ -29,7 +29,8 @@ export const leastRequests = <C extends BalanceCandidate>({
   if (!(activeRequestBias >= 0 && activeRequestBias < Number.POSITIVE_INFINITY))
     throw new RangeError(`activeRequestBias is a finite number from 0 up, got ${activeRequestBias}`)
   const tracked = new Tracked(counting)
-  const { roster, states, changed } = alignedTo(tracked)
+  const aligned = new Aligned(tracked)
+  const { roster, states } = aligned
   const turns = new SmoothTurns()
   let equal = true
   let dynamic = new Float64Array(0)
@@ -44,7 +45,7 @@ export const leastRequests = <C extends BalanceCandidate>({
 
   return {
     pick: (_, candidates) => {
-      if (changed(candidates)) {
+      if (aligned.changed(candidates)) {
         turns.follow(roster.ids)
         equal = roster.weights.every((weight) => weight > 0 && weight === roster.weights[0])
         dynamic = new Float64Array(roster.size)
@@ -58,15 +59,6 @@ export const leastRequests = <C extends BalanceCandidate>({
     settled: (candidate) => {
       tracked.ended(candidate)
     },
-  }
-}
-
-const alignedTo = (tracked: Tracked<InFlight>) => {
-  const aligned = new Aligned(tracked)
-  return {
-    roster: aligned.roster,
-    states: aligned.states,
-    changed: (candidates: readonly BalanceCandidate[]) => aligned.changed(candidates),
   }
 }
 

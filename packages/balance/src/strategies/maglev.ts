@@ -1,7 +1,7 @@
 import type { Balancer, Random } from '@conclave/interface'
 import type { BalanceCandidate, BalanceRequest } from '../candidate.ts'
 import { MaglevTable } from '../hashing/maglev-table.ts'
-import { Roster } from '../roster.ts'
+import { Tables } from '../tables.ts'
 
 export interface MaglevInit {
   /** Draws the slot of a request without a key. */
@@ -18,8 +18,8 @@ const mostSlots = 5_000_011
  * numbers of, in proportion to their weights. More even than a ring, and faster to look up; when a candidate leaves or comes, a few keys of the others move as well (with
  * a hundred slots a candidate or more, about 2 %).
  *
- * A pick takes O(1) beside the comparison of the candidates in O(n), and a hash of the key; memory is 4 bytes for each slot. When candidates change, the table is made anew,
- * in O(m log m) for m slots: some milliseconds at the default size. A request without a key goes to a random slot. Undefined if no candidate has any weight.
+ * A pick takes O(1) beside the comparison of the candidates in O(n), and a hash of the key; memory is 4 bytes for each slot and list. When candidates change, the table is made anew
+ * in O(m log m) for m slots, some milliseconds at the default size, unless it is that of one of the last four lists. A request without a key goes to a random slot. Undefined if no candidate has any weight.
  *
  * `pick` throws RangeError for a weight below 0 or not finite, and for more candidates than slots; TypeError for two candidates with one id.
  * @throws RangeError for a table size that is none.
@@ -30,18 +30,15 @@ export const maglev = <C extends BalanceCandidate>({
 }: MaglevInit): Balancer<BalanceRequest, C> => {
   if (!(tableSize <= mostSlots && isPrime(tableSize) && tableSize > 2))
     throw new RangeError(`tableSize is a prime from 3 to ${mostSlots}, such as 65537 or 655373; got ${tableSize}`)
-  const roster = new Roster()
-  const table = new MaglevTable(tableSize)
-  let empty = true
+  const tables = new Tables((roster) =>
+    roster.weights.some((weight) => weight > 0) ? new MaglevTable(roster, tableSize) : undefined,
+  )
   return {
     pick: ({ key }, candidates) => {
       if (candidates.length > tableSize)
         throw new RangeError(`${candidates.length} candidates for ${tableSize} slots; set a larger tableSize`)
-      if (roster.changed(candidates)) {
-        empty = roster.weights.every((weight) => weight === 0)
-        if (!empty) table.build(roster)
-      }
-      if (empty) return undefined
+      const table = tables.of(candidates)
+      if (table === undefined) return undefined
       const owner = key === undefined ? table.ownerAt(Math.floor(random.next() * tableSize)) : table.ownerOf(key)
       return candidates[owner]
     },

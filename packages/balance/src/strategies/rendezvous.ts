@@ -19,7 +19,7 @@ const [seedHigh, seedLow] = [0x72656e64, 0x657a766f]
  *
  * Shares are in exact proportion to the weights. When a candidate leaves, only its keys move, and evenly to all others; when one comes, or its weight grows, keys only move to it.
  *
- * A pick takes O(n), with a logarithm for each candidate when weights differ; memory is 8 bytes for each candidate. When candidates change, their ids are hashed anew in O(n).
+ * A pick takes O(n), with a logarithm for each candidate when weights differ; memory is 8 bytes for each candidate beside the ids. When candidates change, their ids are hashed anew in O(n).
  * A request without a key has a random hash. Undefined if no candidate has any weight.
  *
  * `pick` throws RangeError for a weight below 0 or not finite, TypeError for two candidates with one id.
