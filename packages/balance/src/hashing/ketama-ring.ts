@@ -52,7 +52,8 @@ export class KetamaRing {
   /** The index of the first point at or after `place`, a whole number below 2^32; the first of all if there is none. */
   at(place: number): number {
     const points = this.#points
-    let [low, high] = [0, points.length]
+    let low = 0
+    let high = points.length
     while (low < high) {
       const middle = (low + high) >>> 1
       if ((points[middle] ?? 0) < place) low = middle + 1

@@ -107,8 +107,10 @@ export class Md5 {
 
   #mix(): void {
     const words = this.words
-    const [a0, b0, c0, d0] = [words[0] ?? 0, words[1] ?? 0, words[2] ?? 0, words[3] ?? 0]
-    let [a, b, c, d] = [a0, b0, c0, d0]
+    let a = words[0] ?? 0
+    let b = words[1] ?? 0
+    let c = words[2] ?? 0
+    let d = words[3] ?? 0
     for (let step = 0; step < 64; step++) {
       const round = step >> 4
       let mixed: number
@@ -133,9 +135,9 @@ export class Md5 {
       c = b
       b = (b + ((sum << by) | (sum >>> (32 - by)))) | 0
     }
-    words[0] = a0 + a
-    words[1] = b0 + b
-    words[2] = c0 + c
-    words[3] = d0 + d
+    words[0] = (words[0] ?? 0) + a
+    words[1] = (words[1] ?? 0) + b
+    words[2] = (words[2] ?? 0) + c
+    words[3] = (words[3] ?? 0) + d
   }
 }

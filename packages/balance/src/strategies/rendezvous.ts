@@ -63,10 +63,8 @@ export const rendezvous = <C extends BalanceCandidate>({ random }: RendezvousIni
       if (roster.changed(candidates)) rebuild()
       if (key === undefined) return candidates[best(word(random), word(random))]
       bytes.set(key)
-      const [keyHigh, keyLow] = [
-        murmur3(bytes.bytes, bytes.length, seedHigh),
-        murmur3(bytes.bytes, bytes.length, seedLow),
-      ]
+      const keyHigh = murmur3(bytes.bytes, bytes.length, seedHigh)
+      const keyLow = murmur3(bytes.bytes, bytes.length, seedLow)
       bytes.release()
       return candidates[best(keyHigh, keyLow)]
     },
