@@ -23,7 +23,14 @@ export { ReadWriteLock } from './recipes/read-write-lock.ts'
 export { Semaphore } from './recipes/semaphore.ts'
 export { fileListStore } from './services/file-list-store.ts'
 export { type FollowOptions, followService, type ServiceFollower } from './services/follow-service.ts'
-export type { Health, InstanceChange, InstanceInit, ServiceInstance } from './services/instance.ts'
+export {
+  checkedInstance,
+  checkedServiceName,
+  type Health,
+  type InstanceChange,
+  type InstanceInit,
+  type ServiceInstance,
+} from './services/instance.ts'
 export type { InvalidInstance } from './services/instance-record.ts'
 export {
   type KeepOptions,
