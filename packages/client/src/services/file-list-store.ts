@@ -1,4 +1,4 @@
-import { open, readFile, rename, unlink } from 'node:fs/promises'
+import { open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ListStore } from './list-store.ts'
 
@@ -28,9 +28,9 @@ const writeSynced = async (path: string, text: string): Promise<void> => {
 export const fileListStore = (path: string): ListStore => ({
   load: async () => {
     try {
-      const text = await readFile(path, 'utf8')
-      if (text.length > mostBytes) throw new RangeError(`${path} is too long to be a list of instances`)
-      return text
+      const { size } = await stat(path)
+      if (size > mostBytes) throw new RangeError(`${path} has ${size} bytes: it is no list of instances`)
+      return await readFile(path, 'utf8')
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw error

@@ -1,8 +1,9 @@
 import { ClientClosed } from '../errors.ts'
-import type { Duration } from '../locks/durations.ts'
+import { type Duration, millisOf } from '../locks/durations.ts'
 import { leaseOf, type Session } from '../locks/session.ts'
 import { fileListStore } from './file-list-store.ts'
-import { checkedServiceName, type ServiceInstance } from './instance.ts'
+import { FollowedList } from './followed-list.ts'
+import { checkedServiceName } from './instance.ts'
 import type { InvalidInstance } from './instance-record.ts'
 import { InstanceWatch } from './instance-watch.ts'
 import { ListKeeper } from './list-keeper.ts'
@@ -16,11 +17,13 @@ export interface FollowOptions {
   readonly path?: string
   /** Of its session: the list turns stale when no leader has answered for so long. 500 ms to a minute; default 12 s. */
   readonly ttl?: Duration
+  /** When the cluster is back, instances that are not registered any more stay on the list for so long: they may have lost their sessions as well, and not be back yet. Default 10 s; 0: not at all. */
+  readonly settle?: Duration
   /** The path of a file, or something else, that keeps the list: so that it is known, as a stale one, to a program that starts while the cluster is away. Default: it is kept nowhere. */
   readonly file?: string | ListStore
   /** Closes it. */
   readonly signal?: AbortSignal
-  /** Told of each file among the instances that cannot be used. */
+  /** Told of each file among the instances that cannot be used: it is left out. */
   readonly onInvalid?: (invalid: InvalidInstance) => void
   /** Told of what failed: an attempt to reach the cluster, a session that was lost, a file that cannot be read or written. It goes on all the same. */
   readonly onTrouble?: (error: unknown) => void
@@ -35,12 +38,13 @@ export interface ServiceFollower extends AsyncIterable<ServiceList, void>, Async
   onChange(listener: (list: ServiceList) => void): () => void
   /** The present list, and then each that follows, until it is closed or the loop is left. A slow reader gets the last one only. */
   [Symbol.asyncIterator](): AsyncGenerator<ServiceList, void>
-  /** Ends it, and all loops over it. Safe to call twice. */
+  /** Ends it, and all loops over it. It ends by itself when its client is closed. Safe to call twice. */
   close(): Promise<void>
 }
 
 /** Longest wait, in milliseconds, between two attempts to begin a session. */
-const mostPause = 2000
+const mostPause = 1000
+const usualSettle = 10_000
 
 /**
  * Follows the instances of a service over lost sessions and through times in which the cluster is away: then the last list stays, marked as stale, and is never taken for empty.
@@ -54,20 +58,19 @@ class Follower implements ServiceFollower {
   readonly service: string
   readonly #path: string
   readonly #options: FollowOptions
+  readonly #list: FollowedList
   readonly #keeper: ListKeeper | undefined
   readonly #listeners = new Set<(list: ServiceList) => void>()
   readonly #over = new AbortController()
   readonly #running: Promise<void>
-  #current: ServiceList | undefined
-  /** When the present list was last known to be current. */
-  #knownAt = 0
   #closing: Promise<void> | undefined
 
   constructor(client: SessionSource, service: string, options: FollowOptions) {
-    const { path = defaultRegistryPath, file, signal } = options
+    const { path = defaultRegistryPath, settle = usualSettle, file, signal } = options
     this.service = service
     this.#path = path
     this.#options = options
+    this.#list = new FollowedList(service, millisOf(settle, 'settle'), (list) => this.#changed(list))
     const ttl = leaseOf(options.ttl)
     const store = typeof file === 'string' ? fileListStore(file) : file
     this.#keeper = store && new ListKeeper(store, (error) => this.#trouble(error))
@@ -76,12 +79,13 @@ class Follower implements ServiceFollower {
     if (signal?.aborted === true) this.#over.abort()
     this.#running = this.#run(client, ttl, store).finally(() => {
       signal?.removeEventListener('abort', aborted)
+      this.#list.stop()
       this.#over.abort()
     })
   }
 
   get current(): ServiceList | undefined {
-    return this.#current
+    return this.#list.current
   }
 
   // ---- what it hears --------------------------------------------------------------------------------------------------------------------
@@ -96,13 +100,13 @@ class Follower implements ServiceFollower {
         mostPause,
         use: (session, works) => this.#follow(session, works),
         failed: (error) => {
-          this.#stale(error instanceof Error ? error.message : String(error))
+          this.#list.away(error instanceof Error ? error.message : String(error))
           this.#trouble(error)
         },
       })
     } catch (error) {
       if (!(error instanceof ClientClosed)) throw error
-      this.#stale(error.message)
+      this.#list.away(error.message)
     }
   }
 
@@ -117,7 +121,10 @@ class Follower implements ServiceFollower {
     const close = (): void => watch.close()
     signal.addEventListener('abort', close, { once: true })
     const offs = [
-      session.on('jeopardy', () => this.#stale('no leader has answered for as long as the lease lasts')),
+      session.on('jeopardy', () => {
+        this.#list.away('no leader has answered for as long as the lease lasts')
+        watch.refresh()
+      }),
       // What happened meanwhile is looked at before the list is called fresh.
       session.on('safe', () => watch.refresh()),
       () => signal.removeEventListener('abort', close),
@@ -126,7 +133,7 @@ class Follower implements ServiceFollower {
     try {
       for (let instances = await watch.next(); instances !== undefined; instances = await watch.next()) {
         works()
-        if (session.state === 'safe') this.#fresh(instances)
+        if (session.state === 'safe') this.#list.heard(instances)
       }
     } finally {
       for (const off of offs) off()
@@ -138,34 +145,10 @@ class Follower implements ServiceFollower {
       const text = await store.load()
       if (text === undefined || this.#over.signal.aborted) return
       const { instances, at } = decodeList(text, this.#path, this.service)
-      this.#knownAt = at
-      this.#publish({ service: this.service, instances, stale: true, since: at, reason: 'it was read from the file' })
+      this.#list.kept(instances, at)
     } catch (error) {
       this.#trouble(error)
     }
-  }
-
-  #fresh(instances: readonly ServiceInstance[]): void {
-    const { service } = this
-    const before = this.#current
-    this.#knownAt = Date.now()
-    if (before?.stale === false && JSON.stringify(before.instances) === JSON.stringify(instances)) return
-    this.#publish({ service, instances, stale: false })
-    this.#save(instances)
-  }
-
-  #stale(reason: string): void {
-    const before = this.#current
-    // Before there is a list there is nothing to be stale; and what is stale stays so since then.
-    if (before === undefined || before.stale) return
-    this.#knownAt = Date.now()
-    this.#publish({ service: this.service, instances: before.instances, stale: true, since: this.#knownAt, reason })
-    this.#save(before.instances)
-  }
-
-  #save(instances: readonly ServiceInstance[]): void {
-    const { service } = this
-    this.#keeper?.save(encodeList({ path: this.#path, service, at: this.#knownAt, instances }))
   }
 
   // ---- what it tells --------------------------------------------------------------------------------------------------------------------
@@ -179,9 +162,14 @@ class Follower implements ServiceFollower {
     this.#tell(this.#options.onTrouble, error)
   }
 
-  #publish(list: ServiceList): void {
-    this.#current = list
+  #changed(list: ServiceList): void {
     for (const listener of this.#listeners) this.#tell(listener, list)
+    this.#save(list)
+  }
+
+  #save({ service, instances, ...list }: ServiceList): void {
+    const at = list.stale ? list.since : Date.now()
+    this.#keeper?.save(encodeList({ path: this.#path, service, at, instances }))
   }
 
   onChange(listener: (list: ServiceList) => void): () => void {
@@ -197,16 +185,15 @@ class Follower implements ServiceFollower {
     this.#listeners.add(woken)
     signal.addEventListener('abort', woken, { once: true })
     try {
-      for (let told: ServiceList | undefined; ; ) {
-        if (signal.aborted) return
-        if (this.#current === undefined || this.#current === told) {
+      for (let told: ServiceList | undefined; !signal.aborted; ) {
+        const { current } = this
+        if (current !== undefined && current !== told) {
+          told = current
+          yield current
+        } else
           await new Promise<void>((resolve) => {
             wake = resolve
           })
-          continue
-        }
-        told = this.#current
-        yield told
       }
     } finally {
       this.#listeners.delete(woken)
@@ -221,11 +208,8 @@ class Follower implements ServiceFollower {
 
   async #close(): Promise<void> {
     this.#over.abort()
-    // So that a program that begins with the file knows how old it is.
-    if (this.#current?.stale === false) {
-      this.#knownAt = Date.now()
-      this.#save(this.#current.instances)
-    }
+    // So that a program that begins with the file knows until when this was current.
+    if (this.current?.stale === false) this.#save(this.current)
     await this.#running
     await this.#keeper?.settled()
     this.#listeners.clear()

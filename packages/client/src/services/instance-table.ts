@@ -1,4 +1,5 @@
 import { FileProblem } from '../locks/errors.ts'
+import type { File } from '../locks/file.ts'
 import type { Session } from '../locks/session.ts'
 import { eachOf } from './each-of.ts'
 import type { ServiceInstance } from './instance.ts'
@@ -12,9 +13,13 @@ interface Entry {
   /** What it says is another only if one of these is. */
   readonly instance: bigint
   readonly contentGeneration: bigint
-  /** Absent: it says nothing that can be used. */
+  /** Absent: it cannot be used. */
   readonly found?: ServiceInstance
+  /** Why not. */
+  readonly reason?: string
 }
+
+const noVersion = { instance: 0n, contentGeneration: 0n }
 
 export interface InstanceTableInit {
   readonly session: Session
@@ -70,27 +75,33 @@ export class InstanceTable {
   /** Undefined: it is not there any more. */
   async #entryOf(name: string): Promise<Entry | undefined> {
     const { session, directory } = this.#init
+    const known = this.#entries.get(name)
     try {
       const file = await session.read(`${directory}/${name}`, { level: 'linearizable' })
       if (file === undefined) return undefined
       const { instance, contentGeneration } = file
-      const known = this.#entries.get(name)
       if (known?.instance === instance && known.contentGeneration === contentGeneration) return known
-      return { instance, contentGeneration, ...this.#decoded(name, file.text) }
+      return this.#decoded(name, file)
     } catch (error) {
-      // A directory, or a file that this client may not read.
+      // A directory, or a file that this client may not read: it has no version that could be told from the one before.
       if (!(error instanceof FileProblem)) throw error
-      this.#init.invalid(name, error.message)
-      return { instance: 0n, contentGeneration: 0n }
+      return known?.reason === error.message ? known : this.#invalid(name, error.message, noVersion)
     }
   }
 
-  #decoded(name: string, text: string): Pick<Entry, 'found'> {
+  #decoded(name: string, { text, instance, contentGeneration }: File): Entry {
     try {
-      return { found: decodeInstance(name, text).instance }
+      return { instance, contentGeneration, found: decodeInstance(name, text).instance }
     } catch (error) {
-      this.#init.invalid(name, error instanceof Error ? error.message : String(error))
-      return {}
+      return this.#invalid(name, error instanceof Error ? error.message : String(error), {
+        instance,
+        contentGeneration,
+      })
     }
+  }
+
+  #invalid(name: string, reason: string, version: typeof noVersion): Entry {
+    this.#init.invalid(name, reason)
+    return { ...version, reason }
   }
 }
