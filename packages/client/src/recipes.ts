@@ -1,5 +1,5 @@
 /**
- * What programs build on locks, each on the API of sessions alone: leader election, semaphore, read-write lock, barrier, counter, queue, group membership, service registration.
+ * What programs build on locks, each on the API of sessions alone: leader election, semaphore, read-write lock, barrier, counter, queue, group membership, and the registry of services.
  *
  * @example
  * ```ts

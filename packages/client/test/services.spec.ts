@@ -147,7 +147,7 @@ test('lists are saved one after the other, and the last one always', async () =>
   for (const text of ['one', 'two', 'three']) keeper.save(text)
   expect(saved).toEqual(['one'])
   ends[0]?.()
-  await expect.poll(() => saved).toEqual(['one', 'three'])
+  await expect.poll(() => saved, { timeout: 20_000 }).toEqual(['one', 'three'])
   ends[1]?.()
   await keeper.settled()
   expect(troubles).toMatchObject([{ message: 'no room' }])
