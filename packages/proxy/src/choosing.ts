@@ -1,6 +1,4 @@
-import type { Balancer } from '@conclave/interface'
-import type { ProxyCandidate, ProxyRequest } from './instance.ts'
-import { Instance } from './instance.ts'
+import { Instance, type ProxyBalancer, type ProxyRequest } from './instance.ts'
 import type { Roster } from './roster.ts'
 
 /** `saturated`: every instance that is fit has as much under way as it may have. `none`: there is none that is fit. */
@@ -16,12 +14,12 @@ export interface Wish extends ProxyRequest {
 /** Chooses instances, and counts what is under way at each. */
 export class Chooser {
   readonly #roster: Roster
-  readonly #balancer: Balancer<ProxyRequest, ProxyCandidate>
+  readonly #balancer: ProxyBalancer
   readonly #perInstance: number
   /** How many instances have as much under way as they may have. */
   #saturated = 0
 
-  constructor(roster: Roster, balancer: Balancer<ProxyRequest, ProxyCandidate>, perInstance: number) {
+  constructor(roster: Roster, balancer: ProxyBalancer, perInstance: number) {
     this.#roster = roster
     this.#balancer = balancer
     this.#perInstance = perInstance

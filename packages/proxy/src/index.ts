@@ -19,7 +19,7 @@
 export type { AccessEntry, HttpAccessEntry, TcpAccessEntry } from './access.ts'
 export { AttemptEnded, type EndReason, ServerFailure } from './errors.ts'
 export type { InstanceView, ProxyEvents } from './events.ts'
-export type { InstanceState, ProxyCandidate, ProxyRequest } from './instance.ts'
+export type { InstanceState, ProxyBalancer, ProxyCandidate, ProxyRequest } from './instance.ts'
 export type {
   Histogram,
   InstanceMetrics,

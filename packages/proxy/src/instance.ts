@@ -1,3 +1,4 @@
+import type { Balancer } from '@conclave/interface'
 import type { InstanceMetrics } from './metrics.ts'
 
 /** What a balancer is told of a request. */
@@ -14,8 +15,14 @@ export interface ProxyCandidate {
   readonly priority?: number
 }
 
-/** `failing`: its health checks say so. `backing-off`: the last attempt to connect to it failed a moment ago. `left`: it is in the list no more. */
-export type InstanceState = 'serving' | 'failing' | 'backing-off' | 'left'
+/** Chooses instances. One that leaves some out for a while, such as `outlierEjection` of `@conclave/balance`, may say whom. */
+export interface ProxyBalancer extends Balancer<ProxyRequest, ProxyCandidate> {
+  /** Whether it would choose this candidate now. Asked some times a second, for metrics and events only. */
+  fit?(candidate: ProxyCandidate): boolean
+}
+
+/** `failing`: its health checks say so. `ejected`: the balancer leaves it out for a while. `backing-off`: the last attempt to connect to it failed a moment ago. `left`: it is in the list no more. */
+export type InstanceState = 'serving' | 'failing' | 'ejected' | 'backing-off' | 'left'
 
 /** What carries requests to one instance. */
 export interface Link {
@@ -42,6 +49,8 @@ export class Instance implements ProxyCandidate {
   active = 0
   /** Active checks found it failing. */
   failing = false
+  /** The balancer leaves it out. */
+  ejected = false
   left = false
   /** Not tried before this moment, unless there is no other. */
   retryAt = 0
@@ -63,7 +72,8 @@ export class Instance implements ProxyCandidate {
   get state(): InstanceState {
     if (this.left) return 'left'
     if (this.failing) return 'failing'
-    return this.retryAt > 0 ? 'backing-off' : 'serving'
+    if (this.retryAt > 0) return 'backing-off'
+    return this.ejected ? 'ejected' : 'serving'
   }
 
   /** A connection could not be made. */

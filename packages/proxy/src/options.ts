@@ -1,7 +1,6 @@
 import { validateHeaderName } from 'node:http'
-import type { Balancer } from '@conclave/interface'
 import type { AccessEntry } from './access.ts'
-import type { ProxyCandidate, ProxyRequest } from './instance.ts'
+import type { ProxyBalancer } from './instance.ts'
 import type { InstanceSource } from './source.ts'
 
 /** Where to listen. */
@@ -99,7 +98,7 @@ export type Forwarding = 'replace' | 'append' | 'off'
 export interface CommonProxyOptions {
   readonly listen: Listen
   readonly source: InstanceSource
-  readonly balancer: Balancer<ProxyRequest, ProxyCandidate>
+  readonly balancer: ProxyBalancer
   readonly health?: HealthCheck
   readonly timeouts?: Partial<Timeouts>
   readonly limits?: Partial<Limits>

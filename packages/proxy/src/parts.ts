@@ -33,6 +33,7 @@ export const createParts = (options: Resolved<ProxyOptions>, comings: readonly C
   const line = new WaitingLine(limits.waiting)
   const roster: Roster = new Roster({
     source,
+    balancer,
     ticker,
     listeners,
     metrics,

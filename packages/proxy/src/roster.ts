@@ -1,11 +1,12 @@
 import type { InstanceView, Listeners } from './events.ts'
-import { Instance } from './instance.ts'
+import { Instance, type ProxyBalancer } from './instance.ts'
 import { instanceMetrics, type Metrics } from './metrics.ts'
 import { type InstanceSource, type ProxyInstance, parseAddress } from './source.ts'
 import type { Ticker } from './ticker.ts'
 
 export interface RosterInit {
   readonly source: InstanceSource
+  readonly balancer: ProxyBalancer
   readonly ticker: Ticker
   readonly listeners: Listeners
   readonly metrics: Metrics
@@ -80,14 +81,9 @@ export class Roster {
     if (instance.failing === failing || instance.left) return
     instance.failing = failing
     this.#refresh()
-    const { listeners, metrics, more } = this.#init
-    if (failing) {
-      metrics.ejections++
-      listeners.tell('down', viewOf(instance), why)
-    } else {
-      listeners.tell('up', viewOf(instance))
-      more()
-    }
+    if (failing) return this.#down(instance, why)
+    this.#init.listeners.tell('up', viewOf(instance))
+    this.#init.more()
   }
 
   /** A connection to it could not be made. */
@@ -98,8 +94,7 @@ export class Roster {
     if (instance.left || before !== 0) return
     this.#backingOff++
     this.#refresh()
-    this.#init.metrics.ejections++
-    this.#init.listeners.tell('down', viewOf(instance), why)
+    this.#down(instance, why)
   }
 
   /** A connection to it was made. */
@@ -108,11 +103,26 @@ export class Roster {
     if (instance.retryAt !== 0) this.#return(instance)
   }
 
-  /** Called with each tick: lets those be tried again that have backed off for long enough. */
+  /** Called with each tick: lets those be tried again that have backed off for long enough, and sees whom the balancer leaves out. */
   tick(): void {
-    if (this.#backingOff === 0) return
-    for (const instance of this.#instances.values())
-      if (instance.retryAt !== 0 && instance.retryAt <= this.#init.ticker.now) this.#return(instance)
+    const { ticker, balancer } = this.#init
+    if (this.#backingOff === 0 && balancer.fit === undefined) return
+    for (const instance of this.#instances.values()) {
+      if (instance.retryAt !== 0 && instance.retryAt <= ticker.now) this.#return(instance)
+      const ejected = balancer.fit?.(instance) === false
+      if (instance.ejected !== ejected) this.#eject(instance, ejected)
+    }
+  }
+
+  #eject(instance: Instance, ejected: boolean): void {
+    instance.ejected = ejected
+    if (ejected) this.#down(instance, 'the balancer leaves it out')
+    else this.#init.listeners.tell('up', viewOf(instance))
+  }
+
+  #down(instance: Instance, why: string): void {
+    this.#init.metrics.ejections++
+    this.#init.listeners.tell('down', viewOf(instance), why)
   }
 
   #return(instance: Instance): void {

@@ -1,18 +1,12 @@
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
 import type { Ticker, Timed } from './ticker.ts'
-
-/** A socket, with what it counts. */
-export interface Counted extends Duplex {
-  readonly bytesRead: number
-  readonly bytesWritten: number
-}
 
 /** How often within its idle time a tunnel is looked at. */
 const looks = 4
 
 export interface TunnelInit {
-  readonly client: Counted
-  readonly instance: Counted
+  readonly client: Socket
+  readonly instance: Socket
   readonly ticker: Ticker
   /** Milliseconds without a byte either way, to within a quarter. */
   readonly idle: number
@@ -39,7 +33,7 @@ export class Tunnel implements Timed {
       [client, instance],
       [instance, client],
     ] as const) {
-      end.on('error', (error) => this.cut(error))
+      end.on('error', (error) => this.#broken(error, other))
       end.on('close', () => this.#closed(end, other))
       end.pipe(other)
     }
@@ -64,7 +58,13 @@ export class Tunnel implements Timed {
     this.deadline = now + this.#init.idle / looks
   }
 
-  #closed(end: Counted, other: Counted): void {
+  /** What broke off at one end must not look as if it had ended at the other. */
+  #broken(error: Error, other: Socket): void {
+    this.#error ??= error
+    other.resetAndDestroy()
+  }
+
+  #closed(end: Socket, other: Socket): void {
     // Closed without its end: there is nothing to say to the other any more.
     if (!end.readableEnded || !end.writableFinished) other.destroy()
     if (--this.#open > 0) return

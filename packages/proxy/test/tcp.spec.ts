@@ -96,13 +96,13 @@ test('one through which nothing comes is closed after a while', async () => {
 })
 
 test('a reset of the client reaches the instance', async () => {
-  const gone = Promise.withResolvers<void>()
-  const proxy = await tcpProxy([await tcpBackend((socket) => void socket.resume().on('error', () => {}).on('close', gone.resolve))])
+  const gone = Promise.withResolvers<unknown>()
+  const proxy = await tcpProxy([await tcpBackend((socket) => void socket.resume().on('error', gone.resolve))])
   const client = await rawClient(proxy)
   client.write('x')
   await until(() => proxy.metrics.requests.active === 1 && proxy.metrics.latency.count === 1)
   client.socket.resetAndDestroy()
-  await gone.promise
+  expect(await gone.promise).toMatchObject({ code: 'ECONNRESET' })
 })
 
 test('a slow reader slows the writer down, either way', async () => {
