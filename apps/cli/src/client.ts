@@ -1,4 +1,4 @@
-import type { Client } from '@conclave/client'
+import type { Client, LazyClient } from '@conclave/client'
 import type { Identity } from '@conclave/transport-libp2p'
 import { Flags } from '@oclif/core'
 import { CommandFailed, exitCodes } from './exit.ts'
@@ -78,6 +78,14 @@ export const openClient = async (flags: ClientChoice, signal?: AbortSignal): Pro
         : `Start the cluster with: conclave up -d --data ${target.local.directory}`,
     )
   }
+}
+
+/** A client that need not reach its cluster yet. @throws CommandFailed if the flags name none. */
+export const openLazyClient = async (flags: ClientChoice): Promise<LazyClient> => {
+  const { endpoints } = findTarget(flags)
+  const { lazyClient } = await import('@conclave/client')
+  const identity = flags.identity === undefined ? {} : { identity: await identityOf(flags.identity) }
+  return lazyClient({ endpoints, timeout: flags.timeout * 1000, ...identity })
 }
 
 export const levelOf = (flags: { readonly local: boolean }): 'local' | 'linearizable' =>

@@ -29,6 +29,7 @@ import { ServiceDeregister } from './commands/service/deregister.ts'
 import { ServiceList } from './commands/service/list.ts'
 import { ServiceRegister } from './commands/service/register.ts'
 import { ServiceWatch } from './commands/service/watch.ts'
+import { Proxy } from './commands/proxy.ts'
 import { SessionEnd } from './commands/session/end.ts'
 import { SessionList } from './commands/session/list.ts'
 import { SessionShow } from './commands/session/show.ts'
@@ -77,6 +78,7 @@ export const COMMANDS = {
   'kv:ls': KvLs,
   'kv:watch': KvWatch,
   'kv:import': KvImport,
+  proxy: Proxy,
   lock: Lock,
   elect: Elect,
   'lock-list': LockList,

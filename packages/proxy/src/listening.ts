@@ -4,7 +4,8 @@ import type { Listen } from './options.ts'
 
 /** Rejects with the system's error: the port is taken, or not allowed. */
 export const listenOn = async (server: Server, { host = '127.0.0.1', port }: Listen): Promise<AddressInfo> => {
-  server.listen({ host, port })
+  // Without a host Node takes `::`, and every address of IPv4 on a machine without IPv6.
+  server.listen(host === '::' ? { port } : { host, port })
   await once(server, 'listening')
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('a server of TCP has an address of IP')

@@ -5,7 +5,7 @@ import type { InstanceSource } from './source.ts'
 
 /** Where to listen. */
 export interface Listen {
-  /** Default `127.0.0.1`: this machine only. `::` is every address. */
+  /** Default `127.0.0.1`: this machine only. `::` is every address, also those of IPv4. */
   readonly host?: string
   /** 0: one that is free. */
   readonly port: number
