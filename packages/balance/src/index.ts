@@ -15,6 +15,30 @@
  * @packageDocumentation
  */
 export type { BalanceCandidate, BalanceRequest } from './candidate.ts'
+export {
+  type ActiveHealthInit,
+  activeHealth,
+  HealthReports,
+  type HealthReportsInit,
+} from './decorators/active-health.ts'
+export {
+  type CircuitBreaker,
+  type CircuitBreakerInit,
+  type CircuitState,
+  circuitBreaker,
+} from './decorators/circuit-breaker.ts'
+export type { HealthAware } from './decorators/health-aware.ts'
+export {
+  type LatencyInit,
+  type OutlierEjectionInit,
+  outlierEjection,
+  type SuccessRateInit,
+} from './decorators/outlier-ejection.ts'
+export { type PanicThresholdInit, panicThreshold } from './decorators/panic-threshold.ts'
+export { localityFirst, type PrioritiesInit, priorities } from './decorators/priorities.ts'
+export { RetryBudget, type RetryBudgetInit } from './decorators/retry-budget.ts'
+export { type SlowStartInit, slowStart } from './decorators/slow-start.ts'
+export { type SubsettingInit, subsetting } from './decorators/subsetting.ts'
 export { type BoundedLoadInit, boundedLoad } from './strategies/bounded-load.ts'
 export { type LeastRequestsInit, leastRequests } from './strategies/least-requests.ts'
 export { type MaglevInit, maglev } from './strategies/maglev.ts'

@@ -4,7 +4,20 @@
  */
 import { memoryUsage } from 'node:process'
 import type { Balancer } from '@conclave/interface'
-import { type BalanceCandidate, type BalanceRequest, strategies, strategyNames } from '../src/index.ts'
+import {
+  activeHealth,
+  type BalanceCandidate,
+  type BalanceRequest,
+  circuitBreaker,
+  HealthReports,
+  outlierEjection,
+  panicThreshold,
+  priorities,
+  slowStart,
+  strategies,
+  strategyNames,
+  subsetting,
+} from '../src/index.ts'
 
 const warmUp = 100_000
 const picks = 500_000
@@ -27,8 +40,11 @@ const random = {
 let time = 0
 const now = (): number => time
 
+const candidatesOf = (count: number): BalanceCandidate[] =>
+  Array.from({ length: count }, (_, at) => ({ id: `10.0.0.${at}:80`, weight: 1 + (at % 3) }))
+
 const bytesPerPick = (balancer: Balancer<BalanceRequest, BalanceCandidate>, count: number): number => {
-  const candidates = Array.from({ length: count }, (_, at) => ({ id: `10.0.0.${at}:80`, weight: 1 + (at % 3) }))
+  const candidates = candidatesOf(count)
   const run = (times: number): void => {
     for (let at = 0; at < times; at++) {
       time = at
@@ -54,8 +70,21 @@ const allocating: Balancer<BalanceRequest, BalanceCandidate> = {
   },
 }
 
+/** One of them is not fit, so that its list is not that of the caller. Nobody is new. */
+const decorated = (): Balancer<BalanceRequest, BalanceCandidate> => {
+  const reports = new HealthReports({ unhealthyThreshold: 1 })
+  reports.report('10.0.0.1:80', false)
+  const level = () => {
+    const warming = slowStart(strategies.p2c.factory<BalanceCandidate>({ random, now }), { random, now, window: 1e9 })
+    const limited = circuitBreaker(warming, { now })
+    return panicThreshold(outlierEjection(activeHealth(limited, { reports }), { now, interval: 1e9 }))
+  }
+  return subsetting(priorities(level, { random }), { client: 0, size: 10 })
+}
+
 const figures = [3, 10].flatMap((count) => [
   ...strategyNames.map((name) => [name, count, bytesPerPick(strategies[name].factory({ random, now }), count)]),
+  ['decorated', count, bytesPerPick(decorated(), count)],
   ['allocating', count, bytesPerPick(allocating, count)],
 ])
 process.stdout.write(JSON.stringify(figures))

@@ -1,5 +1,6 @@
 import type { Balancer, Random } from '@conclave/interface'
 import type { BalanceCandidate, BalanceRequest } from '../candidate.ts'
+import { notNegative } from '../checks.ts'
 import { Aligned } from '../tracking/aligned.ts'
 import { counting, type InFlight, Tracked } from '../tracking/tracked.ts'
 import { SmoothTurns } from './smooth-turns.ts'
@@ -26,8 +27,7 @@ export const leastRequests = <C extends BalanceCandidate>({
   random,
   activeRequestBias = 1,
 }: LeastRequestsInit): Balancer<BalanceRequest, C> => {
-  if (!(activeRequestBias >= 0 && activeRequestBias < Number.POSITIVE_INFINITY))
-    throw new RangeError(`activeRequestBias is a finite number from 0 up, got ${activeRequestBias}`)
+  notNegative('activeRequestBias', activeRequestBias)
   const tracked = new Tracked(counting)
   const aligned = new Aligned(tracked)
   const { roster, states } = aligned

@@ -1,5 +1,6 @@
 import type { Balancer, Random } from '@conclave/interface'
 import type { BalanceCandidate, BalanceRequest } from '../candidate.ts'
+import { positive } from '../checks.ts'
 import { type InFlight, Tracked } from '../tracking/tracked.ts'
 import { anotherOf } from './two-of.ts'
 
@@ -56,8 +57,7 @@ export const peakEwma = <C extends BalanceCandidate>({
   now,
   decayTime = 10_000,
 }: PeakEwmaInit): Balancer<BalanceRequest, C> => {
-  if (!(decayTime > 0 && decayTime < Number.POSITIVE_INFINITY))
-    throw new RangeError(`decayTime is a finite number of milliseconds above 0, got ${decayTime}`)
+  positive('decayTime', decayTime)
   const tracked = new Tracked(() => new Latency(now()))
   return {
     pick: (_, candidates) => {

@@ -6,22 +6,27 @@ export interface RoundRobinInit {
   readonly random?: Random
 }
 
+/** Turns are counted up to here, a power of two, and then from 0 again. */
+const mostTurns = 2 ** 30
+
 /**
- * One candidate after the other, whatever their weights (Nagle, "On Packet Switches With Infinite Storage", RFC 970, 1985, for the fairness of turns).
+ * One candidate after the other, whatever their weights (Nagle, "On Packet Switches With Infinite Storage", RFC 970, 1985, for the fairness of turns): the candidate at the number of the turn,
+ * modulo their number.
  *
- * A pick takes O(1); no memory but a position. When candidates change, it goes on at the same index of the new list: some are passed over or come twice, once.
+ * A pick takes O(1); no memory but a count. When candidates change, some are passed over or come twice, once. A caller that goes back and forth between two lists may pass over the same ones
+ * again and again; `smoothWeighted` does not.
  */
 export const roundRobin = <C extends BalanceCandidate>({
   random,
 }: RoundRobinInit = {}): Balancer<BalanceRequest, C> => {
-  let next: number | undefined
+  let turn: number | undefined
   return {
     pick: (_, candidates) => {
       const count = candidates.length
       if (count === 0) return undefined
-      next ??= random === undefined ? 0 : Math.floor(random.next() * count)
-      const at = next % count
-      next = at + 1
+      turn ??= random === undefined ? 0 : Math.floor(random.next() * count)
+      const at = turn % count
+      turn = (turn + 1) % mostTurns
       return candidates[at]
     },
   }

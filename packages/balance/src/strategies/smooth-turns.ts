@@ -1,21 +1,34 @@
+/** Beside those that are present, as many again and so many more candidates are remembered. */
+const remembered = 16
+
 /**
  * The turns of nginx' smooth weighted round robin: each turn adds its weight to each candidate's claim; the greatest claim gets the turn and is lowered by the
- * total of the weights. The claims sum up to 0.
+ * total of the weights.
  */
 export class SmoothTurns {
   #ids: readonly string[] = []
+  /** Of the present ones, in their order. */
   #claims = new Float64Array(0)
+  /** Of all that are remembered, as they were when the candidates changed the last time; those that left the longest ago first. */
+  readonly #known = new Map<string, number>()
 
-  /** Whose claims are kept from now on. A new one begins with 0, which is the average: nobody is starved or flooded by those who come. */
+  /**
+   * Who takes part from now on. A new one begins with the average claim, so that nobody is starved or flooded by those who come. One that left keeps its claim for a
+   * while: else a candidate that is in every second list only would never come up to the others.
+   */
   follow(ids: readonly string[]): void {
-    const before = new Map(this.#ids.map((id, at) => [id, this.#claims[at] ?? 0]))
-    const stay = ids.filter((id) => before.has(id))
-    // Those who left took their claims along: what is left sums up to 0 again.
-    const average = stay.reduce((sum, id) => sum + (before.get(id) ?? 0), 0) / Math.max(1, stay.length)
-    this.#claims = Float64Array.from(ids, (id) => {
-      const claim = before.get(id)
-      return claim === undefined ? 0 : claim - average
-    })
+    for (const [at, id] of this.#ids.entries()) this.#known.set(id, this.#claims[at] ?? 0)
+    const stay = ids.filter((id) => this.#known.has(id))
+    const average = stay.reduce((sum, id) => sum + (this.#known.get(id) ?? 0), 0) / Math.max(1, stay.length)
+    this.#claims = Float64Array.from(ids, (id) => this.#known.get(id) ?? average)
+    for (const [at, id] of ids.entries()) {
+      this.#known.delete(id)
+      this.#known.set(id, this.#claims[at] ?? average)
+    }
+    for (const id of this.#known.keys()) {
+      if (this.#known.size <= 2 * ids.length + remembered) break
+      this.#known.delete(id)
+    }
     this.#ids = [...ids]
   }
 

@@ -41,6 +41,11 @@ export class Tracked<S extends InFlight> {
     return state
   }
 
+  /** What is known of `candidate`; undefined for a stranger. */
+  get(candidate: BalanceCandidate): S | undefined {
+    return this.#states.get(candidate.id)
+  }
+
   get size(): number {
     return this.#states.size
   }
