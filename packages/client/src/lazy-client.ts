@@ -1,5 +1,6 @@
 import { type Client, type ClientInit, connect } from './client.ts'
-import { ClientClosed } from './errors.ts'
+import { parseEndpoint } from './dialer.ts'
+import { ClientClosed, InvalidEndpoint } from './errors.ts'
 import type { Session, SessionOptions } from './locks/session.ts'
 
 /** A client that need not reach the cluster to begin with. Close it, or `await using` it. */
@@ -12,13 +13,19 @@ export interface LazyClient extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** For what follows a service or stays registered, and has to begin although the cluster is away: `connect` would reject. Nothing is sent before it is first asked. */
-export const lazyClient = (init: ClientInit): LazyClient => {
+/**
+ * For what follows a service or stays registered, and has to begin although the cluster is away: `connect` would reject. Nothing is sent before it is first asked.
+ * @throws InvalidEndpoint
+ */
+export const lazyClient = (init: Omit<ClientInit, 'signal'>): LazyClient => {
+  const { endpoints = [], local } = init
+  for (const endpoint of endpoints) parseEndpoint(endpoint)
+  if (endpoints.length === 0 && local === undefined) throw new InvalidEndpoint('a client needs at least one endpoint')
   const closing = new AbortController()
-  const signal = init.signal === undefined ? closing.signal : AbortSignal.any([init.signal, closing.signal])
+  const { signal } = closing
   let connected: Promise<Client> | undefined
   const client = (): Promise<Client> => {
-    if (closing.signal.aborted) return Promise.reject(new ClientClosed(true))
+    if (signal.aborted) return Promise.reject(new ClientClosed(true))
     if (connected !== undefined) return connected
     const attempt = connect({ ...init, signal })
     connected = attempt

@@ -1,4 +1,4 @@
-import { type Client, lazyClient, type Session, SessionLost } from '@conclave/client'
+import { type Client, InvalidEndpoint, lazyClient, type Session, SessionLost } from '@conclave/client'
 import {
   followService,
   type InvalidInstance,
@@ -327,7 +327,9 @@ describe.each([
       expect(() => keepRegistered(client, 'a/b', { address: '127.0.0.1:1' })).toThrow(RangeError)
       expect(() => keepRegistered(client, 'a', { address: 'nowhere' })).toThrow(RangeError)
       expect(() => keepRegistered(client, 'a', { address: '127.0.0.1:1' }, { ttl: '2m' })).toThrow(RangeError)
+      expect(() => keepRegistered(client, 'a', { address: '127.0.0.1:1' }, { path: 'services' })).toThrow(RangeError)
       expect(() => followService(client, '')).toThrow(RangeError)
+      expect(() => followService(client, 'a', { path: '/etc' })).toThrow(RangeError)
       expect(() => followService(client, 'a', { ttl: 1 })).toThrow(RangeError)
       expect(() => followService(client, 'a', { settle: -1 })).toThrow(RangeError)
     })
@@ -455,6 +457,8 @@ describe.each([
 })
 
 test('a client that connects when it can fails each call until then, and every one after it is closed', async () => {
+  expect(() => lazyClient({ endpoints: ['127.0.0.1:1'] })).toThrow(InvalidEndpoint)
+  expect(() => lazyClient({})).toThrow(InvalidEndpoint)
   await using client = lazyClient({
     endpoints: ['/ip4/127.0.0.1/tcp/1/p2p/MemoryNodeNumber1'],
     timeout: 50,

@@ -8,7 +8,7 @@ import type { InvalidInstance } from './instance-record.ts'
 import { InstanceWatch } from './instance-watch.ts'
 import { ListKeeper } from './list-keeper.ts'
 import type { ListStore } from './list-store.ts'
-import { defaultRegistryPath } from './registry.ts'
+import { checkedRegistryPath, defaultRegistryPath } from './registry.ts'
 import { type SessionSource, useSessions } from './renewed-session.ts'
 import { decodeList, encodeList, type ServiceList } from './service-list.ts'
 
@@ -68,7 +68,7 @@ class Follower implements ServiceFollower {
   constructor(client: SessionSource, service: string, options: FollowOptions) {
     const { path = defaultRegistryPath, settle = usualSettle, file, signal } = options
     this.service = service
-    this.#path = path
+    this.#path = checkedRegistryPath(path)
     this.#options = options
     this.#list = new FollowedList(service, millisOf(settle, 'settle'), (list) => this.#changed(list))
     const ttl = leaseOf(options.ttl)

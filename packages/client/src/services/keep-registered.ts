@@ -12,7 +12,7 @@ import {
   type ServiceInstance,
 } from './instance.ts'
 import { decodeInstance, encodeInstance } from './instance-record.ts'
-import { defaultRegistryPath } from './registry.ts'
+import { checkedRegistryPath, defaultRegistryPath } from './registry.ts'
 import { type SessionSource, useSessions } from './renewed-session.ts'
 
 export type RegistrationState =
@@ -93,7 +93,7 @@ class Keeper implements KeptRegistration {
     const { path = defaultRegistryPath, ttl = usualTtl, signal } = options
     this.service = service
     this.#instance = instance
-    this.#directory = `${path}/${service}`
+    this.#directory = `${checkedRegistryPath(path)}/${service}`
     this.#file = `${this.#directory}/${instance.id}`
     this.#options = options
     const lease = leaseOf(ttl)

@@ -1,5 +1,6 @@
 import { FileProblem } from '../locks/errors.ts'
 import type { Handle } from '../locks/handle.ts'
+import { resolvePath } from '../locks/names.ts'
 import type { Session } from '../locks/session.ts'
 import {
   checkedInstance,
@@ -15,6 +16,13 @@ import { InstanceWatch } from './instance-watch.ts'
 
 /** Where services are unless something else is said. */
 export const defaultRegistryPath = '/ls/local/services'
+
+/** @returns the path. @throws RangeError unless it can be that of a directory. */
+export const checkedRegistryPath = (path: string): string => {
+  // Which cell is the own one is known to a session only; any will do to see whether it is a path.
+  resolvePath(path, 'local')
+  return path
+}
 
 /** An instance that is registered. It is gone when its session is; `keepRegistered` stays longer than that. */
 export interface Registration extends AsyncDisposable {
@@ -48,10 +56,10 @@ export class ServiceRegistry {
   readonly #session: Session
   readonly #path: string
 
-  /** @param path a directory. Default `/ls/local/services`. */
+  /** @param path a directory. Default `/ls/local/services`. @throws RangeError */
   constructor(session: Session, path: string = defaultRegistryPath) {
     this.#session = session
-    this.#path = path
+    this.#path = checkedRegistryPath(path)
   }
 
   #directory(service: string): string {

@@ -1,6 +1,7 @@
 import type { Client } from '../client.ts'
-import { ClientClosed } from '../errors.ts'
+import { ClientClosed, Refused } from '../errors.ts'
 import type { Duration } from '../locks/durations.ts'
+import { FileProblem } from '../locks/errors.ts'
 import type { Session } from '../locks/session.ts'
 import { pause } from './abortable.ts'
 
@@ -21,14 +22,18 @@ export interface RenewedSessionInit {
 }
 
 const firstPause = 25
+/** What was refused for good is tried again seldom, in case somebody changes an access control list: each attempt costs entries of the log. */
+const mostPauseRefused = 15_000
 
 /** Uses one session after the other until the work is done. @throws ClientClosed: there will be no other session. */
 export const useSessions = async (init: RenewedSessionInit): Promise<void> => {
   const { source, ttl, signal, mostPause, use, failed } = init
   let failures = 0
   while (!signal.aborted) {
+    let most = mostPause
     try {
       await using session = await source.session({ ttl, signal })
+      if (signal.aborted) return
       return await use(session, () => {
         failures = 0
       })
@@ -36,8 +41,9 @@ export const useSessions = async (init: RenewedSessionInit): Promise<void> => {
       if (signal.aborted) return
       if (error instanceof ClientClosed) throw error
       failed(error)
+      if (error instanceof FileProblem || error instanceof Refused) most = mostPauseRefused
     }
-    const usual = Math.min(mostPause, firstPause * 2 ** Math.min(failures++, 10))
+    const usual = Math.min(most, firstPause * 2 ** Math.min(failures++, 10))
     // Shortened by chance, so that those who lost the same cluster do not all come back at once.
     await pause(usual * (0.5 + Math.random() / 2), signal)
   }
