@@ -25,11 +25,11 @@ import { MemberPromote, MemberRemove, MemberUpdate, MoveLeader } from './command
 import { MemberList } from './commands/member/list.ts'
 import { NodeKill, NodePause, NodeRestart, NodeResume } from './commands/node/control.ts'
 import { NodeStart } from './commands/node/start.ts'
+import { ProxyCommand } from './commands/proxy.ts'
 import { ServiceDeregister } from './commands/service/deregister.ts'
 import { ServiceList } from './commands/service/list.ts'
 import { ServiceRegister } from './commands/service/register.ts'
 import { ServiceWatch } from './commands/service/watch.ts'
-import { Proxy } from './commands/proxy.ts'
 import { SessionEnd } from './commands/session/end.ts'
 import { SessionList } from './commands/session/list.ts'
 import { SessionShow } from './commands/session/show.ts'
@@ -78,7 +78,7 @@ export const COMMANDS = {
   'kv:ls': KvLs,
   'kv:watch': KvWatch,
   'kv:import': KvImport,
-  proxy: Proxy,
+  proxy: ProxyCommand,
   lock: Lock,
   elect: Elect,
   'lock-list': LockList,

@@ -21,10 +21,13 @@ export class Admin {
 
   constructor(view: () => AdminView) {
     this.#view = view
-    this.#server = createServer({ headersTimeout: 5_000, requestTimeout: 5_000, keepAliveTimeout: 5_000 }, (req, res) => {
-      const { status, type, text } = req.method === 'GET' ? this.#page(req.url ?? '') : refused
-      res.writeHead(status, { 'content-type': `${type}; charset=utf-8` }).end(text)
-    })
+    this.#server = createServer(
+      { headersTimeout: 5_000, requestTimeout: 5_000, keepAliveTimeout: 5_000 },
+      (req, res) => {
+        const { status, type, text } = req.method === 'GET' ? this.#page(req.url ?? '') : refused
+        res.writeHead(status, { 'content-type': `${type}; charset=utf-8` }).end(text)
+      },
+    )
     this.#server.maxConnections = 64
   }
 

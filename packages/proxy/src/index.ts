@@ -45,5 +45,5 @@ export {
   type Timeouts,
 } from './options.ts'
 export { prometheusText } from './prometheus.ts'
-export { createProxy, type Proxy } from './proxy.ts'
+export { type ConclaveProxy, createProxy } from './proxy.ts'
 export { fixedInstances, type InstanceSource, type ProxyInstance } from './source.ts'

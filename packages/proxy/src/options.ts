@@ -86,7 +86,7 @@ export interface StickyCookieInit {
 /** Which requests belong together. `header` and `address` give the balancer a key, so it has to be one that goes by keys. */
 export type Sticky =
   | StickyCookieInit
-  | { readonly by: 'header'; /** Of the field whose value is the key. */ readonly name: string }
+  | { readonly by: 'header' /** Of the field whose value is the key. */; readonly name: string }
   | { readonly by: 'address' }
 
 /**

@@ -1,9 +1,9 @@
+import { RetryBudget } from '@conclave/balance'
 import { Chooser } from './choosing.ts'
 import { Listeners } from './events.ts'
 import type { Instance, Link } from './instance.ts'
 import { Metrics } from './metrics.ts'
 import type { ProxyOptions, Resolved } from './options.ts'
-import { RetryBudget } from './retry-budget.ts'
 import { Roster } from './roster.ts'
 import { Ticker } from './ticker.ts'
 import { WaitingLine } from './waiting-line.ts'
@@ -52,7 +52,7 @@ export const createParts = (options: Resolved<ProxyOptions>, comings: readonly C
     roster,
     chooser: new Chooser(roster, balancer, limits.perInstance),
     line,
-    budget: new RetryBudget(retries.ratio, retries.minimum),
+    budget: new RetryBudget({ now: () => ticker.now, ratio: retries.ratio, minPerSecond: retries.minimum }),
   }
 }
 

@@ -53,10 +53,35 @@ export const prometheusText = (metrics: ProxyMetrics): string => {
       'Requests that ended at an instance.',
       instances.flatMap(([instance, of]) => by('class', of.requests, { instance })),
     ),
-    family('instance_active', 'gauge', 'Requests under way at an instance.', each(({ active }) => active)),
-    family('instance_serving', 'gauge', '1: it gets requests.', each(({ serving }) => (serving ? 1 : 0))),
-    family('instance_connect_failures_total', 'counter', 'Failed connects.', each((of) => of.connectFailures)),
-    family('instance_bytes_sent_total', 'counter', 'Bytes of bodies to it.', each((of) => of.bytesSent)),
-    family('instance_bytes_received_total', 'counter', 'Bytes of bodies from it.', each((of) => of.bytesReceived)),
+    family(
+      'instance_active',
+      'gauge',
+      'Requests under way at an instance.',
+      each(({ active }) => active),
+    ),
+    family(
+      'instance_serving',
+      'gauge',
+      '1: it gets requests.',
+      each(({ serving }) => (serving ? 1 : 0)),
+    ),
+    family(
+      'instance_connect_failures_total',
+      'counter',
+      'Failed connects.',
+      each((of) => of.connectFailures),
+    ),
+    family(
+      'instance_bytes_sent_total',
+      'counter',
+      'Bytes of bodies to it.',
+      each((of) => of.bytesSent),
+    ),
+    family(
+      'instance_bytes_received_total',
+      'counter',
+      'Bytes of bodies from it.',
+      each((of) => of.bytesReceived),
+    ),
   ].join('\n')}\n`
 }

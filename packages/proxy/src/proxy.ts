@@ -11,7 +11,7 @@ import { viewOf } from './roster.ts'
 import { TcpFront } from './tcp/front.ts'
 
 /** A proxy that listens. */
-export interface Proxy extends AsyncDisposable {
+export interface ConclaveProxy extends AsyncDisposable {
   readonly address: AddressInfo
   /** Of `/metrics`, `/healthz` and `/instances`, if they were asked for. */
   readonly adminAddress: AddressInfo | undefined
@@ -33,7 +33,7 @@ const defaultDrain = 30_000
  * Starts a proxy; resolves once it listens. It may know of no instance by then: it answers 503 until it does. Installs no signal handler, prints nothing.
  * @throws TypeError, RangeError for an option that cannot be; the system's error if an address cannot be listened on.
  */
-export const createProxy = async (options: ProxyOptions): Promise<Proxy> => {
+export const createProxy = async (options: ProxyOptions): Promise<ConclaveProxy> => {
   const proxy = new RunningProxy(resolveOptions(options))
   try {
     await proxy.start()
@@ -44,7 +44,7 @@ export const createProxy = async (options: ProxyOptions): Promise<Proxy> => {
   }
 }
 
-class RunningProxy implements Proxy {
+class RunningProxy implements ConclaveProxy {
   readonly #options: Resolved<ProxyOptions>
   readonly #front: Front
   readonly #checks: HealthChecks | undefined

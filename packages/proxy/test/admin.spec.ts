@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
-import type { Proxy } from '../src/index.ts'
+import type { ConclaveProxy } from '../src/index.ts'
 import { ask, backend, httpProxy, Lists, until } from './world.ts'
 
-const look = (proxy: Proxy, path: string, method = 'GET') => {
+const look = (proxy: ConclaveProxy, path: string, method = 'GET') => {
   if (proxy.adminAddress === undefined) throw new Error('there is no admin listener')
   return ask({ address: proxy.adminAddress }, path, { method })
 }
@@ -44,7 +44,9 @@ test('labels are escaped', async () => {
   const proxy = await httpProxy(lists, { admin: { port: 0 } })
   lists.set({ id: 'a "b" \\c\nd', address: server.address })
   await until(() => proxy.instances.length === 1)
-  expect((await look(proxy, '/metrics')).text).toContain('conclave_proxy_instance_active{instance="a \\"b\\" \\\\c\\nd"} 0\n')
+  expect((await look(proxy, '/metrics')).text).toContain(
+    'conclave_proxy_instance_active{instance="a \\"b\\" \\\\c\\nd"} 0\n',
+  )
 })
 
 test('/healthz says whether requests can be served, and /instances by whom', async () => {

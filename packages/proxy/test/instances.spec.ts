@@ -188,6 +188,9 @@ test.each([
   expect(parseAddress(text)).toEqual(parsed)
 })
 
-test.each(['', 'host', 'host:', 'host:0', 'host:65536', ':80', '::1:80', 'a b:80', 'http://a:80'])('%j is none', (text) => {
-  expect(() => parseAddress(text)).toThrow(RangeError)
-})
+test.each(['', 'host', 'host:', 'host:0', 'host:65536', ':80', '::1:80', 'a b:80', 'http://a:80'])(
+  '%j is none',
+  (text) => {
+    expect(() => parseAddress(text)).toThrow(RangeError)
+  },
+)

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { request, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { after, answerOf, ask, backend, httpProxy, rawClient, tcpBackend, until } from './world.ts'
+import { after, answerOf, ask, backend, httpProxy, rawClient, until } from './world.ts'
 
 describe('what is too much', () => {
   test('a header section that is too large: 431', async () => {
@@ -14,7 +14,9 @@ describe('what is too much', () => {
   })
 
   test('too many fields: 431, and none of them is dropped', async () => {
-    const server = await backend((req, res) => res.end(String(req.rawHeaders.filter((name) => /^x-\d/.test(name)).length)))
+    const server = await backend((req, res) =>
+      res.end(String(req.rawHeaders.filter((name) => /^x-\d/.test(name)).length)),
+    )
     const proxy = await httpProxy([server.address], { limits: { headers: 102 } })
     const fields = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`x-${at}`, 'a']))
     expect((await ask(proxy, '/', { headers: fields(100) })).text).toBe('100')
@@ -100,14 +102,14 @@ describe('what takes too long', () => {
     const drip = setInterval(() => client.socket.writable && client.write('X-A: b\r\n'), 10)
     after(() => clearInterval(drip))
     client.socket.on('error', () => {})
-    expect(await client.closed()).toMatch(/^HTTP\/1\.1 408 [^]*did not come in time\n$/)
+    expect(await client.closed()).toMatch(/^HTTP\/1\.1 408 [\s\S]*did not come in time\n$/)
     expect([proxy.metrics.refused['header-timeout'], server.count]).toEqual([1, 0])
   })
 
   test('a connection on which nothing comes is closed', async () => {
     const proxy = await httpProxy([(await backend()).address], { timeouts: { requestHeaders: 100 } })
     const client = await rawClient(proxy)
-    expect(await client.closed()).toMatch(/^(HTTP\/1\.1 408 [^]*)?$/)
+    expect(await client.closed()).toMatch(/^(HTTP\/1\.1 408 [\s\S]*)?$/)
   })
 
   test('a body that stands still: 408', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type StrategyName, strategies } from '@conclave/balance'
 import { seededRandom } from '@conclave/interface'
 import { expect, test } from 'vitest'
-import type { Proxy } from '../src/index.ts'
+import type { ConclaveProxy } from '../src/index.ts'
 import { after, ask, httpProxy, Lists } from './world.ts'
 
 interface InstanceProcess {
@@ -27,7 +27,8 @@ const start = async (name: string, millis = 0, backlog = 511): Promise<InstanceP
   return {
     address,
     child,
-    served: async () => Number((await ask({ address: { address: '', family: '', port: Number(port) } }, '/count')).text),
+    served: async () =>
+      Number((await ask({ address: { address: '', family: '', port: Number(port) } }, '/count')).text),
   }
 }
 
@@ -38,7 +39,7 @@ interface Load {
 
 /** So many closed loops of GETs. @param at called before the request of this number. */
 const load = async (
-  proxy: Proxy,
+  proxy: ConclaveProxy,
   { loops, requests }: { readonly loops: number; readonly requests: number },
   at: (number: number) => void = () => {},
 ): Promise<Load> => {
@@ -64,7 +65,9 @@ const load = async (
 }
 
 test('one is killed, one joins and one leaves under load: nothing fails but what was under way at the killed one', async () => {
-  const [killed, stays, leaves, joins] = await Promise.all(['killed', 'stays', 'leaves', 'joins'].map((name) => start(name)))
+  const [killed, stays, leaves, joins] = await Promise.all(
+    ['killed', 'stays', 'leaves', 'joins'].map((name) => start(name)),
+  )
   if (killed === undefined || stays === undefined || leaves === undefined || joins === undefined) throw new Error()
   const lists = new Lists(killed.address, stays.address, leaves.address)
   const proxy = await httpProxy(lists)
@@ -109,7 +112,9 @@ test('an instance that is stopped, and takes no connection in time, is passed ov
 test('an instance twenty times slower than four others gets far less from who looks at what is under way', async () => {
   const requests = 1_000
   const shareOf = async (name: StrategyName): Promise<number> => {
-    const instances = await Promise.all([40, 2, 2, 2, 2].map((millis) => start(millis === 40 ? 'slow' : 'fast', millis)))
+    const instances = await Promise.all(
+      [40, 2, 2, 2, 2].map((millis) => start(millis === 40 ? 'slow' : 'fast', millis)),
+    )
     const proxy = await httpProxy(
       instances.map(({ address }) => address),
       { balancer: strategies[name].factory({ random: seededRandom(1), now: () => performance.now() }) },

@@ -1,16 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import type { AccessEntry } from '../src/index.ts'
-import { RetryBudget } from '../src/retry-budget.ts'
-import { ask, backend, httpProxy, Lists, nobody, tcpBackend, Turns, until } from './world.ts'
+import { ask, backend, httpProxy, Lists, nobody, Turns, tcpBackend, until } from './world.ts'
 
 /** Takes a connection and a request, and closes without a word. */
 const silent = () => {
   const requests: string[] = []
   const address = tcpBackend((socket) => {
-    socket.on('error', () => {}).on('data', (chunk) => {
-      requests.push(chunk.toString())
-      socket.destroy()
-    })
+    socket
+      .on('error', () => {})
+      .on('data', (chunk) => {
+        requests.push(chunk.toString())
+        socket.destroy()
+      })
   })
   return address.then((at) => ({ address: at, requests }))
 }
@@ -123,19 +124,4 @@ test('an instance that listens again gets requests again', async () => {
   expect(proxy.instances[0]?.state).toBe('backing-off')
   const up = new Promise((resolve) => void proxy.on('up', resolve))
   expect(await up).toMatchObject({ address, state: 'serving' })
-})
-
-test('a budget of a ratio counts the requests of ten seconds', () => {
-  const budget = new RetryBudget(0.5, 0)
-  expect(budget.retry(0)).toBe(false)
-  for (let at = 0; at < 4; at++) budget.request(1_000)
-  expect([budget.retry(1_500), budget.retry(2_000), budget.retry(3_000)]).toEqual([true, true, false])
-  budget.request(5_000)
-  budget.request(5_000)
-  expect([budget.retry(5_000), budget.retry(5_000)]).toEqual([true, false])
-  // What happened more than ten seconds ago does not count, on either side.
-  budget.request(13_000)
-  budget.request(13_000)
-  expect([budget.retry(13_000), budget.retry(13_000)]).toEqual([true, false])
-  expect(budget.retry(1_000_000)).toBe(false)
 })

@@ -7,8 +7,14 @@ const post = 'POST / HTTP/1.1\r\nHost: a\r\n'
 
 describe('a request that two parsers could read in two ways is refused, and its connection closed', () => {
   test.each([
-    ['a length and a transfer coding', `${post}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`],
-    ['a transfer coding and a length', `${post}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n${smuggled}`],
+    [
+      'a length and a transfer coding',
+      `${post}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`,
+    ],
+    [
+      'a transfer coding and a length',
+      `${post}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n${smuggled}`,
+    ],
     ['two lengths', `${post}Content-Length: 0\r\nContent-Length: 37\r\n\r\n${smuggled}`],
     ['the same length twice', `${post}Content-Length: 0\r\nContent-Length: 0\r\n\r\n${smuggled}`],
     ['a list of lengths', `${post}Content-Length: 0, 37\r\n\r\n${smuggled}`],
@@ -33,7 +39,10 @@ describe('a request that two parsers could read in two ways is refused, and its 
     ['a field without a name', `${post}: x\r\n\r\n${smuggled}`],
     ['a chunk size that is none', `${post}Transfer-Encoding: chunked\r\n\r\nzz\r\n${smuggled}`],
     ['a chunk size beyond all numbers', `${post}Transfer-Encoding: chunked\r\n\r\n10000000000000000f\r\n${smuggled}`],
-    ['a chunk that is longer than it says', `${post}Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n${smuggled}`],
+    [
+      'a chunk that is longer than it says',
+      `${post}Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n${smuggled}`,
+    ],
     ['chunks that end in a bare LF', `${post}Transfer-Encoding: chunked\r\n\r\n1\na\n0\n\n${smuggled}`],
     ['chunks in HTTP/1.0', `POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${smuggled}`],
     ['no host', `GET / HTTP/1.1\r\n\r\n${smuggled}`],
@@ -54,7 +63,7 @@ describe('a request that two parsers could read in two ways is refused, and its 
     const client = await rawClient(proxy)
     const text = await client.write(bytes).closed()
     // At most one response, and none that says that all is well.
-    expect(text).toMatch(/^(HTTP\/1\.1 (4\d\d|5\d\d) [^]*)?$/)
+    expect(text).toMatch(/^(HTTP\/1\.1 (4\d\d|5\d\d) [\s\S]*)?$/)
     expect(text.match(/HTTP\/1\.1 \d/g)?.length ?? 0).toBeLessThanOrEqual(1)
     expect(reached).not.toContain('/smuggled')
     expect(proxy.metrics.refused['bad-request']).toBeGreaterThan(0)
@@ -80,7 +89,8 @@ test('CONNECT opens no tunnel', async () => {
 test('an instance cannot be spoken to in HTTP/2 past the proxy', async () => {
   const server = await backend((req, res) => res.end(JSON.stringify(req.headers)))
   const client = await rawClient(await httpProxy([server.address]))
-  const upgrade = 'Connection: upgrade, http2-settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA'
+  const upgrade =
+    'Connection: upgrade, http2-settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA'
   const text = await client.write(`GET / HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n\r\n`).closed()
   expect(text).toMatch(/^HTTP\/1\.1 200 /)
   expect(text).not.toMatch(/h2c|http2-settings/i)

@@ -26,7 +26,11 @@ describe('by cookie', () => {
     const server = await named('a')
     const cookieWith = async (secret: string) =>
       cookieOf(await ask(await httpProxy([server.address], { sticky: { by: 'cookie', name: 'at', secret } })))
-    const [one, same, other] = [await cookieWith('s'.repeat(16)), await cookieWith('s'.repeat(16)), await cookieWith('t'.repeat(16))]
+    const [one, same, other] = [
+      await cookieWith('s'.repeat(16)),
+      await cookieWith('s'.repeat(16)),
+      await cookieWith('t'.repeat(16)),
+    ]
     expect(one).toMatch(/^at=/)
     expect(same).toBe(one)
     expect(other).not.toBe(one)

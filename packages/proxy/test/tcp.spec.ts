@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import type { AccessEntry } from '../src/index.ts'
-import { after, Lists, nobody, rawClient, tcpBackend, tcpProxy, Turns, until } from './world.ts'
+import { after, Lists, nobody, rawClient, Turns, tcpBackend, tcpProxy, until } from './world.ts'
 
 const echo = () => tcpBackend((socket) => void socket.on('error', () => {}).pipe(socket))
 
@@ -21,8 +21,13 @@ test('bytes go both ways, and the end of each way by itself', async () => {
   client.write('all of it').socket.end()
   expect(await client.closed()).toBe('you said all of it')
   await until(() => entries.length === 1)
-  expect(entries).toMatchObject([{ mode: 'tcp', client: '127.0.0.1', received: 9, sent: 18, instance: address, tries: 1 }])
-  expect(proxy.metrics).toMatchObject({ bytes: { received: 9, sent: 18 }, requests: { active: 0, byClass: { '2xx': 1 } } })
+  expect(entries).toMatchObject([
+    { mode: 'tcp', client: '127.0.0.1', received: 9, sent: 18, instance: address, tries: 1 },
+  ])
+  expect(proxy.metrics).toMatchObject({
+    bytes: { received: 9, sent: 18 },
+    requests: { active: 0, byClass: { '2xx': 1 } },
+  })
 })
 
 test('an instance that ends first is still heard, and still listens', async () => {

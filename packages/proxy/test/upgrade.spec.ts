@@ -75,7 +75,7 @@ test('a refusal of the upgrade is passed on, with its body', async () => {
   })
   const client = await rawClient(await httpProxy([server.address]))
   client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
-  expect(await client.closed()).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n[^]*\r\n\r\nno$/)
+  expect(await client.closed()).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n[\s\S]*\r\n\r\nno$/)
 })
 
 test('an instance that cannot be reached is passed over', async () => {

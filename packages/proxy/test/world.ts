@@ -1,14 +1,27 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, request, type RequestListener, type RequestOptions, type Server } from 'node:http'
-import { type AddressInfo, connect, createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type RequestOptions,
+  request,
+  type Server,
+} from 'node:http'
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Socket,
+  type Server as TcpServer,
+} from 'node:net'
 import type { Balancer } from '@conclave/interface'
 import { afterEach } from 'vitest'
 import {
+  type ConclaveProxy,
   createProxy,
   fixedInstances,
   type HttpProxyOptions,
   type InstanceSource,
-  type Proxy,
   type ProxyCandidate,
   type ProxyInstance,
   type ProxyRequest,
@@ -130,7 +143,7 @@ type Addresses = InstanceSource | readonly string[]
 const sourceOf = (instances: Addresses): InstanceSource =>
   Symbol.asyncIterator in instances ? instances : fixedInstances(instances)
 
-export const httpProxy = async (instances: Addresses, options: HttpChoice = {}): Promise<Proxy> => {
+export const httpProxy = async (instances: Addresses, options: HttpChoice = {}): Promise<ConclaveProxy> => {
   const proxy = await createProxy({
     mode: 'http',
     listen: { port: 0 },
@@ -142,7 +155,7 @@ export const httpProxy = async (instances: Addresses, options: HttpChoice = {}):
   return proxy
 }
 
-export const tcpProxy = async (instances: Addresses, options: TcpChoice = {}): Promise<Proxy> => {
+export const tcpProxy = async (instances: Addresses, options: TcpChoice = {}): Promise<ConclaveProxy> => {
   const proxy = await createProxy({
     mode: 'tcp',
     listen: { port: 0 },
@@ -164,7 +177,7 @@ export interface Answer {
 
 /** A request on a connection of its own, unless an agent is given. */
 export const ask = (
-  { address: { port } }: Pick<Proxy, 'address'>,
+  { address: { port } }: Pick<ConclaveProxy, 'address'>,
   path = '/',
   { body, ...options }: RequestOptions & { readonly body?: string | Buffer } = {},
 ): Promise<Answer> =>
@@ -183,7 +196,7 @@ export const answerOf = async (res: IncomingMessage): Promise<Answer> => {
 }
 
 /** A connection over which a test writes bytes itself. */
-export const rawClient = async ({ address: { port } }: Pick<Proxy, 'address'>): Promise<RawClient> => {
+export const rawClient = async ({ address: { port } }: Pick<ConclaveProxy, 'address'>): Promise<RawClient> => {
   const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true })
   after(() => socket.destroy())
   await once(socket, 'connect')

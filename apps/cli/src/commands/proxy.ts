@@ -1,4 +1,4 @@
-import { createProxy, type Proxy as ConclaveProxy, type HttpProxyOptions, type ProxyOptions } from '@conclave/proxy'
+import { type ConclaveProxy, createProxy, type HttpProxyOptions, type ProxyOptions } from '@conclave/proxy'
 import { ConclaveCommand } from '../base-command.ts'
 import { parseDuration } from '../duration.ts'
 import { CommandFailed, exitCodes } from '../exit.ts'
@@ -8,7 +8,7 @@ import { balancerOf, boundsOf, healthOf, parseListen, parseSticky } from '../pro
 import { openSource } from '../proxy/source.ts'
 import { onEndSignals } from '../signals.ts'
 
-export class Proxy extends ConclaveCommand {
+export class ProxyCommand extends ConclaveCommand {
   static override summary = 'Forward HTTP or TCP to the instances of a service.'
   static override description =
     `Each request, or each connection with --mode tcp, goes to the instance that --strategy chooses. Instances come and go with the registry (conclave service register); while the cluster is away the last list stands. What was not sent to an instance that failed is sent to another, and so are idempotent requests without a response.
@@ -26,7 +26,7 @@ On a terminal it prints lines for people; elsewhere, and with --json, a JSON obj
   static override flags = proxyFlags
 
   async run(): Promise<void> {
-    const { flags } = await this.parse(Proxy)
+    const { flags } = await this.parse(ProxyCommand)
     const news = new ProxyNews(this.jsonEnabled() || !process.stdout.isTTY, process.stdout)
     const drain = parseDuration(flags.drain, 'drain', 0)
     const health = healthOf(flags)

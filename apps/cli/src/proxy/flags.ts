@@ -73,7 +73,11 @@ export const proxyFlags = {
     default: 'replace',
   }),
   tries: countFlag('attempts for one request, with the first', 3),
-  'retry-ratio': Flags.string({ description: 'retries for each request, over ten seconds', default: '0.2', helpValue: 'X' }),
+  'retry-ratio': Flags.string({
+    description: 'retries for each request, over ten seconds',
+    default: '0.2',
+    helpValue: 'X',
+  }),
   'limit-connections': countFlag('connections of clients', 10_000),
   'limit-instance': countFlag('requests or connections under way at one instance', 1_024),
   'limit-waiting': countFlag('requests or connections in line for an instance', 1_024, 0),

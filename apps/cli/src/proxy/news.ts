@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { ServiceList } from '@conclave/client/recipes'
-import type { AccessEntry, Proxy } from '@conclave/proxy'
+import type { AccessEntry, ConclaveProxy } from '@conclave/proxy'
 import { color } from '../base-command.ts'
 
 /** Bytes of lines that wait for a slow reader; access lines beyond are counted, and left out. */
@@ -24,7 +24,7 @@ export class ProxyNews {
     stream.on('error', () => {})
   }
 
-  watch(proxy: Proxy, mode: string): void {
+  watch(proxy: ConclaveProxy, mode: string): void {
     const { address, adminAddress } = proxy
     const [at, metrics] = [placeOf(address), adminAddress === undefined ? undefined : placeOf(adminAddress)]
     this.#say('32', 'listening', `for ${mode} on ${at}${metrics === undefined ? '' : `, metrics on ${metrics}`}`, {
@@ -94,7 +94,9 @@ const nameOf = (id: string, address: string): string => (id === address ? addres
 const accessText = (entry: AccessEntry): string => {
   const { client, duration, received, sent, instance = '-', tries, error } = entry
   const what =
-    entry.mode === 'http' ? `${entry.method} ${JSON.stringify(entry.target).slice(1, -1)} ${entry.status}` : 'connection'
+    entry.mode === 'http'
+      ? `${entry.method} ${JSON.stringify(entry.target).slice(1, -1)} ${entry.status}`
+      : 'connection'
   const more = `${tries > 1 ? `, ${tries} tries` : ''}${error === undefined ? '' : `: ${error}`}`
   return `${client} ${what} ${duration.toFixed(1)} ms, ${received} B in, ${sent} B out, ${instance}${more}`
 }

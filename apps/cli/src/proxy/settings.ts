@@ -21,13 +21,18 @@ export const parseSticky = async (text: string, secretFile: string | undefined):
   const [by, name] = text.split(':', 2)
   if (text === 'address') return { by: 'address' }
   if (by === 'header' && name !== undefined && /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return { by: 'header', name }
-  if (text === 'cookie') return { by: 'cookie', ...(secretFile === undefined ? {} : { secret: await secretIn(secretFile) }) }
+  if (text === 'cookie')
+    return { by: 'cookie', ...(secretFile === undefined ? {} : { secret: await secretIn(secretFile) }) }
   throw usage('invalid-sticky', `--sticky ${text} is not known`, 'Write cookie, header:NAME or address.')
 }
 
 const secretIn = async (file: string): Promise<Uint8Array> => {
   const secret = await readFile(file).catch((error: Error) => {
-    throw usage('no-secret', `--sticky-secret ${file} cannot be read: ${error.message}`, 'Name a file that holds the key.')
+    throw usage(
+      'no-secret',
+      `--sticky-secret ${file} cannot be read: ${error.message}`,
+      'Name a file that holds the key.',
+    )
   })
   if (secret.length >= 16) return secret
   throw usage('short-secret', `--sticky-secret ${file} is too short`, 'Make one: head -c 32 /dev/urandom > secret')
@@ -107,7 +112,8 @@ export const boundsOf = (flags: BoundFlags): Bounds => {
 
 /** @throws CommandFailed (2) if what belongs together needs a strategy that goes by keys. */
 export const balancerOf = (name: string, eject: boolean, sticky: Sticky | undefined): ProxyBalancer => {
-  if (!isStrategyName(name)) throw usage('invalid-strategy', `there is no strategy ${name}`, 'See: conclave proxy --help')
+  if (!isStrategyName(name))
+    throw usage('invalid-strategy', `there is no strategy ${name}`, 'See: conclave proxy --help')
   const { factory, needs } = strategies[name]
   const keyed = sticky !== undefined && sticky.by !== 'cookie'
   if (keyed && needs.key !== true)

@@ -103,7 +103,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
   }
 
   begin(): void {
-    this.#around.budget.request(this.#around.ticker.now)
+    this.#around.budget.deposit()
     if (!this.attempt()) this.#wait()
   }
 
@@ -178,7 +178,9 @@ export class Exchange implements CallHandler, Timed, Waiter {
       ...fields,
       ...framed[body],
       ...(expects && body !== 'none' ? ['expect', '100-continue'] : []),
-      ...(this.#in.upgrade === undefined ? ['connection', 'close'] : ['connection', 'upgrade', 'upgrade', upgrade ?? '']),
+      ...(this.#in.upgrade === undefined
+        ? ['connection', 'close']
+        : ['connection', 'upgrade', 'upgrade', upgrade ?? '']),
     ]
   }
 
@@ -296,7 +298,11 @@ export class Exchange implements CallHandler, Timed, Waiter {
 
   // What becomes of it:
 
-  #tunnel(client: { socket: Socket; first: Buffer }, server: { socket: Socket; first: Buffer }, instance: Instance): void {
+  #tunnel(
+    client: { socket: Socket; first: Buffer },
+    server: { socket: Socket; first: Buffer },
+    instance: Instance,
+  ): void {
     const { ticker, options, links } = this.#around
     const [before, after] = [client.socket.bytesRead, client.socket.bytesWritten]
     if (client.first.length > 0) server.socket.write(client.first)
@@ -378,9 +384,9 @@ export class Exchange implements CallHandler, Timed, Waiter {
   }
 
   #mayRetry(): boolean {
-    const { options, budget, ticker, metrics } = this.#around
+    const { options, budget, metrics } = this.#around
     if (this.#tries >= options.retries.tries) return false
-    if (budget.retry(ticker.now)) return true
+    if (budget.withdraw()) return true
     metrics.retries.refused++
     return false
   }

@@ -67,8 +67,7 @@ export interface HeadRules {
 /** Reads the header section of a request, and makes the one for the instance. */
 export const requestHead = (req: IncomingMessage, client: string, rules: HeadRules): RequestHead | BadRequest => {
   const raw = req.rawHeaders
-  if (raw.length > rules.most * 2)
-    return { status: 431, why: `the header section has more than ${rules.most} fields` }
+  if (raw.length > rules.most * 2) return { status: 431, why: `the header section has more than ${rules.most} fields` }
   const fields: string[] = []
   const told: string[] = []
   let [host, contentLength, coding, via, nominated, upgrade] = Array<string | undefined>(6)
@@ -132,7 +131,8 @@ export const requestHead = (req: IncomingMessage, client: string, rules: HeadRul
   return {
     fields: kept,
     host,
-    body: coding !== undefined ? 'chunked' : contentLength === undefined || Number(contentLength) === 0 ? 'none' : 'length',
+    body:
+      coding !== undefined ? 'chunked' : contentLength === undefined || Number(contentLength) === 0 ? 'none' : 'length',
     contentLength,
     trailers,
     expects,
@@ -143,7 +143,11 @@ export const requestHead = (req: IncomingMessage, client: string, rules: HeadRul
 /** Connection options that name no field. */
 const options = new Set(['close', 'keep-alive', 'upgrade', 'te', ''])
 
-const namesIn = (list: string): string[] => list.toLowerCase().split(',').map((name) => name.trim())
+const namesIn = (list: string): string[] =>
+  list
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
 
 /** Without the fields that Connection names: they are meant for this connection only. */
 const withoutNominated = (fields: string[], nominated: string): string[] => {

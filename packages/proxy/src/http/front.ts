@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { clientAddress } from '../client-address.ts'
 import { AttemptEnded } from '../errors.ts'
-import type { Refusal } from '../metrics.ts'
-import type { HttpProxyOptions, Resolved } from '../options.ts'
 import type { Front } from '../front.ts'
 import { listenOn } from '../listening.ts'
+import type { Refusal } from '../metrics.ts'
+import type { HttpProxyOptions, Resolved } from '../options.ts'
 import { type Comings, createParts, Links, type Parts } from '../parts.ts'
 import { StickyCookie } from '../sticky.ts'
 import { Underway } from '../underway.ts'
@@ -13,7 +14,6 @@ import { Exchange, type Surroundings } from './exchange.ts'
 import { type BadRequest, type HeadRules, type RequestHead, requestHead } from './fields.ts'
 import { HttpLink } from './link.ts'
 import { reply, replyRaw } from './reply.ts'
-import { clientAddress } from '../client-address.ts'
 
 /** So many connections beyond the limit are answered with 503; those beyond these are closed without a word. */
 const refusedPolitely = 128

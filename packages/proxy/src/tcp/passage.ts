@@ -45,7 +45,7 @@ export class Passage implements Timed, Waiter {
   }
 
   begin(): void {
-    this.#around.budget.request(this.#around.ticker.now)
+    this.#around.budget.deposit()
     if (!this.attempt()) this.#wait()
   }
 
@@ -134,13 +134,13 @@ export class Passage implements Timed, Waiter {
 
   /** Nothing of the connection went to the instance: any other can have it. */
   #unreached(instance: Instance, error: Error): void {
-    const { roster, metrics, options, budget, ticker } = this.#around
+    const { roster, metrics, options, budget } = this.#around
     this.#settle(instance, error)
     roster.unreachable(instance, error.message)
     if (this.#over) return
     this.#error = error
     if (this.#tries >= options.retries.tries) return this.#refuse(error)
-    if (!budget.retry(ticker.now)) {
+    if (!budget.withdraw()) {
       metrics.retries.refused++
       return this.#refuse(error)
     }
