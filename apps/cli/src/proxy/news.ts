@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { ServiceList } from '@conclave/client/recipes'
-import type { AccessEntry, ConclaveProxy } from '@conclave/proxy'
+import type { AccessEntry, ConclaveProxy, InstanceView } from '@conclave/proxy'
 import { color } from '../base-command.ts'
 
 /** Bytes of lines that wait for a slow reader; access lines beyond are counted, and left out. */
@@ -32,7 +32,10 @@ export class ProxyNews {
       address: at,
       ...(metrics === undefined ? {} : { metrics }),
     })
-    proxy.on('joined', ({ id, address }) => this.#say('32', 'joined', nameOf(id, address), { id, address }))
+    const joined = ({ id, address }: InstanceView): void =>
+      this.#say('32', 'joined', nameOf(id, address), { id, address })
+    for (const instance of proxy.instances) joined(instance)
+    proxy.on('joined', joined)
     proxy.on('left', ({ id, address, active }) => {
       const rest = active === 0 ? '' : `, ${active} under way`
       this.#say('33', 'left', nameOf(id, address) + rest, { id, address, active })
