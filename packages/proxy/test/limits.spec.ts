@@ -216,19 +216,19 @@ test('a slow instance slows the client down', async () => {
   req.destroy()
 })
 
-test('200 MB pass both ways, and little of it is ever held', async () => {
+test('200 MB pass both ways, and little of it is ever between', async () => {
   const total = 200_000_000
   const server = await backend((req, res) => void req.pipe(res))
   const proxy = await httpProxy([server.address])
   const { port } = proxy.address
   const req = request({ host: '127.0.0.1', port, agent: false, method: 'POST', headers: { 'content-length': total } })
   const chunk = Buffer.alloc(65_536)
-  const before = process.memoryUsage()
-  let [sent, received, peak] = [0, 0, 0]
+  let [sent, received, between] = [0, 0, 0]
   const more = (): void => {
     while (sent < total) {
       const piece = chunk.subarray(0, Math.min(chunk.length, total - sent))
       sent += piece.length
+      between = Math.max(between, sent - received)
       if (!req.write(piece)) return
     }
     req.end()
@@ -236,14 +236,10 @@ test('200 MB pass both ways, and little of it is ever held', async () => {
   req.on('drain', more)
   more()
   const [res] = await once(req, 'response')
-  for await (const piece of res) {
-    received += piece.length
-    const { arrayBuffers, heapUsed } = process.memoryUsage()
-    peak = Math.max(peak, arrayBuffers + heapUsed - before.arrayBuffers - before.heapUsed)
-  }
+  for await (const piece of res) received += piece.length
   expect(received).toBe(total)
-  // Client, proxy and instance are in this process, garbage included.
-  expect(peak).toBeLessThan(100_000_000)
+  // Most of it is in the buffers of the system, of which there are eight.
+  expect(between).toBeLessThan(50_000_000)
 }, 60_000)
 
 test('what the proxy itself answers to HEAD has no body', async () => {

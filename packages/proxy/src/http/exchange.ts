@@ -159,22 +159,18 @@ export class Exchange implements CallHandler, Timed, Waiter {
 
   /** For undici, which takes care of framing by itself. */
   #fields(): string[] {
-    const { fields, host, body, contentLength } = this.#in.head
-    const own = host === undefined ? [] : ['host', host]
-    return body === 'length' && contentLength !== undefined
-      ? [...own, ...fields, 'content-length', contentLength]
-      : [...own, ...fields]
+    const { fields, body, contentLength } = this.#in.head
+    return body === 'length' && contentLength !== undefined ? [...fields, 'content-length', contentLength] : fields
   }
 
   #specialFields(): string[] {
-    const { fields, host, body, contentLength, expects, upgrade } = this.#in.head
+    const { fields, body, contentLength, expects, upgrade } = this.#in.head
     const framed: Readonly<Record<RequestHead['body'], readonly string[]>> = {
       none: [],
       length: ['content-length', contentLength ?? '0'],
       chunked: ['transfer-encoding', 'chunked'],
     }
     return [
-      ...['host', host ?? ''],
       ...fields,
       ...framed[body],
       ...(expects && body !== 'none' ? ['expect', '100-continue'] : []),

@@ -37,9 +37,8 @@ const kindOf = (name: string): Kind | undefined => {
 
 /** What a client says of a request, as far as the proxy goes by it. */
 export interface RequestHead {
-  /** Name and value in turn, for the instance; without framing. */
+  /** Name and value in turn, for the instance, Host among them; without framing. */
   readonly fields: string[]
-  readonly host: string | undefined
   readonly body: 'none' | 'length' | 'chunked'
   /** The value of Content-Length, if it was sent. */
   readonly contentLength: string | undefined
@@ -64,8 +63,13 @@ export interface HeadRules {
   readonly most: number
 }
 
-/** Reads the header section of a request, and makes the one for the instance. */
-export const requestHead = (req: IncomingMessage, client: string, rules: HeadRules): RequestHead | BadRequest => {
+/** Reads the header section of a request, and makes the one for the instance. @param authority stands in for what Host says. */
+export const requestHead = (
+  req: IncomingMessage,
+  client: string,
+  rules: HeadRules,
+  authority?: string,
+): RequestHead | BadRequest => {
   const raw = req.rawHeaders
   if (raw.length > rules.most * 2) return { status: 431, why: `the header section has more than ${rules.most} fields` }
   const fields: string[] = []
@@ -87,7 +91,7 @@ export const requestHead = (req: IncomingMessage, client: string, rules: HeadRul
         break
       case 'host':
         hosts++
-        host = value
+        host = authority ?? value
         break
       case 'length':
         contentLength = value
@@ -125,12 +129,12 @@ export const requestHead = (req: IncomingMessage, client: string, rules: HeadRul
   }
   if (rules.forwarded !== 'replace') fields.push(...told)
   const kept = nominated === undefined ? fields : withoutNominated(fields, nominated)
+  if (host !== undefined) kept.push('host', host)
   const hop = `${req.httpVersion} ${rules.via}`
   kept.push('via', via === undefined ? hop : `${via}, ${hop}`)
   if (rules.forwarded !== 'off') tell(kept, client, host)
   return {
     fields: kept,
-    host,
     body:
       coding !== undefined ? 'chunked' : contentLength === undefined || Number(contentLength) === 0 ? 'none' : 'length',
     contentLength,

@@ -166,10 +166,9 @@ export class HttpFront implements Front {
 
   /** The target's authority stands in for Host where a client sends a whole URL (RFC 9112, section 3.2.2). */
   #headOf(req: IncomingMessage, client: string): RequestHead | BadRequest {
-    const head = requestHead(req, client, this.#rules)
-    if ('why' in head || req.url?.startsWith('/') === true) return head
-    const url = URL.canParse(req.url ?? '') ? new URL(req.url ?? '') : undefined
-    return url === undefined ? head : { ...head, host: url.host }
+    const { url = '' } = req
+    const authority = url.startsWith('/') ? undefined : URL.parse(url)?.host
+    return requestHead(req, client, this.#rules, authority)
   }
 
   #ended(exchange: Exchange): void {
@@ -250,7 +249,6 @@ const headerOf = (req: IncomingMessage, name: string): string | undefined => {
 /** Of origin-form, absolute-form or asterisk-form (RFC 9112, section 3.2). */
 const pathOf = (target: string): string | undefined => {
   if (target.startsWith('/') || target === '*') return target
-  if (!/^http:\/\//i.test(target) || !URL.canParse(target)) return undefined
-  const { pathname, search } = new URL(target)
-  return pathname + search
+  const url = /^http:\/\//i.test(target) ? URL.parse(target) : null
+  return url === null ? undefined : url.pathname + url.search
 }
