@@ -1,6 +1,6 @@
 /** Something that waits for an instance with room. */
 export interface Waiter {
-  /** Tries to go on. False: there is still no room for it. */
+  /** Tries to go on, and leaves the line if it can. False: there is still no room for it. */
   attempt(): boolean
   /** Whether one instance only will do: those behind it need not wait for it. */
   readonly particular: boolean
@@ -38,8 +38,7 @@ export class WaitingLine {
     this.#going = true
     try {
       for (const waiter of this.#waiters) {
-        if (waiter.attempt()) this.#waiters.delete(waiter)
-        else if (!waiter.particular) return
+        if (!waiter.attempt() && !waiter.particular) return
       }
     } finally {
       this.#going = false

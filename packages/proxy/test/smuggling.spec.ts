@@ -86,15 +86,17 @@ test('CONNECT opens no tunnel', async () => {
   expect(text).toMatch(/^HTTP\/1\.1 405 /)
 })
 
-test('an instance cannot be spoken to in HTTP/2 past the proxy', async () => {
-  const server = await backend((req, res) => res.end(JSON.stringify(req.headers)))
-  const client = await rawClient(await httpProxy([server.address]))
-  const upgrade =
-    'Connection: upgrade, http2-settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA'
-  const text = await client.write(`GET / HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n\r\n`).closed()
-  expect(text).toMatch(/^HTTP\/1\.1 200 /)
-  expect(text).not.toMatch(/h2c|http2-settings/i)
-})
+test.each(['h2c', 'H2C', 'websocket, h2c'])(
+  'an instance cannot be spoken to in HTTP/2 past the proxy: %s',
+  async (protocol) => {
+    const server = await backend((req, res) => res.end(JSON.stringify(req.headers)))
+    const client = await rawClient(await httpProxy([server.address]))
+    const upgrade = `Connection: upgrade, http2-settings, close\r\nUpgrade: ${protocol}\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA`
+    const text = await client.write(`GET / HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n\r\n`).closed()
+    expect(text).toMatch(/^HTTP\/1\.1 200 /)
+    expect(text).not.toMatch(/h2c|http2-settings/i)
+  },
+)
 
 test('a field that is named by Connection cannot take away what the proxy says', async () => {
   const server = await backend((req, res) => res.end(JSON.stringify(req.headers)))

@@ -109,10 +109,10 @@ export class Exchange implements CallHandler, Timed, Waiter {
 
   /** Chooses an instance and sends the request there. False: none has room. */
   attempt(): boolean {
-    const { chooser, metrics, line } = this.#around
+    const { chooser } = this.#around
     const choice = chooser.choose(this.#wish())
     if (choice === 'saturated') return false
-    metrics.requests.waiting = line.size
+    this.#leaveLine()
     if (choice === 'none') {
       if (this.#error === undefined) this.#refuse(503, 'no-instance', 'no instance is there to serve this')
       else this.#refuse(502, 'instance-failed', `no instance could be reached: ${this.#error.message}`)
@@ -130,6 +130,12 @@ export class Exchange implements CallHandler, Timed, Waiter {
     this.#phase = 'waiting'
     this.deadline = ticker.now + options.timeouts.waiting
     if (!line.join(this)) this.#refuse(503, 'waiting-full', 'too many requests are waiting')
+    metrics.requests.waiting = line.size
+  }
+
+  #leaveLine(): void {
+    const { line, metrics } = this.#around
+    line.leave(this)
     metrics.requests.waiting = line.size
   }
 
@@ -417,8 +423,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
   expired(): void {
     switch (this.#phase) {
       case 'waiting':
-        this.#around.line.leave(this)
-        this.#around.metrics.requests.waiting = this.#around.line.size
+        this.#leaveLine()
         return this.#refuse(503, 'waiting-timeout', 'no instance had room in time')
       case 'awaiting':
         return this.#abort('response-timeout')
@@ -453,8 +458,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
   /** The response was sent to its end, or the client's connection is closed. */
   #closed(): void {
     if (this.#phase === 'tunnel' || this.#phase === 'over') return
-    this.#around.line.leave(this)
-    this.#around.metrics.requests.waiting = this.#around.line.size
+    this.#leaveLine()
     if (!this.#in.res.writableFinished) this.#error ??= new AttemptEnded('client-gone')
     this.#phase = 'over'
     this.#abort('client-gone')

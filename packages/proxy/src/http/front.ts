@@ -99,8 +99,7 @@ export class HttpFront implements Front {
       connectionsCheckingInterval: Math.min(Math.max(Math.ceil(timeouts.requestHeaders / 4), 10), 1_000),
       noDelay: true,
       optimizeEmptyRequests: true,
-      // HTTP/2 without TLS is not spoken here, and an instance that did would be talked to past this proxy.
-      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() !== 'h2c',
+      shouldUpgradeCallback: ({ headers }) => mayUpgradeTo(headers.upgrade ?? ''),
     })
     // Fields beyond a count of Node's own would be dropped without a word; they are counted here.
     server.maxHeadersCount = 0
@@ -185,13 +184,19 @@ export class HttpFront implements Front {
     res.on('finish', () => socket.destroySoon())
     socket.on('error', () => socket.destroy())
     const known = (socket as KnownSocket)[onConnection]
-    if (known === undefined) return void socket.destroy()
+    if (known === undefined || known.over) return void socket.destroy()
     if (known.refused) return this.#refuse(res, 503, 'connections', 'too many connections')
     const head = this.#headOf(req, known.address)
     if ('why' in head) return this.#refuse(res, head.status, refusalOf(head), head.why)
     const path = pathOf(req.url ?? '')
-    if (path === undefined || head.body !== 'none' || head.upgrade === undefined)
-      return this.#refuse(res, 400, 'bad-request', 'a request for an upgrade has a path and no body')
+    // Node before 24.9 and 22.21 does not ask beforehand.
+    if (path === undefined || head.body !== 'none' || !mayUpgradeTo(head.upgrade ?? ''))
+      return this.#refuse(
+        res,
+        400,
+        'bad-request',
+        'a request for an upgrade has a path and no body, and is not for HTTP/2',
+      )
     this.#begin(req, res, head, path, known.address, { socket, first })
   }
 
@@ -220,13 +225,12 @@ export class HttpFront implements Front {
     this.#refused(reason)
     if (known !== undefined && known.responding > 0) return void socket.destroy()
     replyRaw(socket, status, why)
-    // A client that does not go away by itself.
-    setTimeout(() => socket.destroy(), lingerMillis).unref()
   }
 }
 
-/** Milliseconds for which a client may take to read why it was refused. */
-const lingerMillis = 1_000
+/** HTTP/2 without TLS is not spoken here, and an instance that did would be talked to past this proxy. */
+const mayUpgradeTo = (protocols: string): boolean =>
+  protocols !== '' && !protocols.split(',').some((protocol) => protocol.trim().toLowerCase() === 'h2c')
 
 const badRequest: readonly [status: number, reason: Refusal, why: string] = [
   400,

@@ -20,10 +20,15 @@ export const reply = (res: ServerResponse, status: number, why: string, end = tr
   if (end) res.end()
 }
 
+/** Milliseconds for which a client may take to read why it was refused. */
+const readMillis = 1_000
+
 /** The same where there is no request that could be answered, and the end of the connection. */
 export const replyRaw = (socket: Duplex, status: number, why: string): void => {
   const text = `${why}\n`
   const fields = [...fieldsOf(status, text), 'connection', 'close']
   const lines = fields.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${fields[at + 1]}\r\n`] : []))
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`)
+  // A client that does not go away by itself.
+  setTimeout(() => socket.destroy(), readMillis).unref()
 }

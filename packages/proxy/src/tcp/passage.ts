@@ -51,11 +51,11 @@ export class Passage implements Timed, Waiter {
 
   /** Chooses an instance and connects to it. False: none has room. */
   attempt(): boolean {
-    const { chooser, options, metrics, line } = this.#around
+    const { chooser, options } = this.#around
     const wish = { tried: this.#tried }
     const choice = chooser.choose(options.sticky === undefined ? wish : { ...wish, key: this.#address })
     if (choice === 'saturated') return false
-    metrics.requests.waiting = line.size
+    this.#leaveLine()
     this.deadline = Number.POSITIVE_INFINITY
     if (choice === 'none') this.#refuse(this.#error ?? new Error('no instance is there to serve this'))
     else this.#connect(choice)
@@ -71,10 +71,16 @@ export class Passage implements Timed, Waiter {
   }
 
   expired(): void {
-    this.#around.line.leave(this)
+    this.#leaveLine()
     this.#around.metrics.refused['waiting-timeout']++
     this.#error = new Error('no instance had room in time')
     this.#client.destroy()
+  }
+
+  #leaveLine(): void {
+    const { line, metrics } = this.#around
+    line.leave(this)
+    metrics.requests.waiting = line.size
   }
 
   #wait(): void {
@@ -162,8 +168,7 @@ export class Passage implements Timed, Waiter {
 
   /** The client's connection is closed, and there was no tunnel yet. */
   readonly #closed = (): void => {
-    this.#around.line.leave(this)
-    this.#around.metrics.requests.waiting = this.#around.line.size
+    this.#leaveLine()
     this.#end(false)
   }
 
