@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { InstanceView } from './events.ts'
-import { listenOn } from './listening.ts'
+import { closed, listenOn } from './listening.ts'
 import type { ProxyMetrics } from './metrics.ts'
 import type { Listen } from './options.ts'
 import { prometheusText } from './prometheus.ts'
@@ -35,9 +35,10 @@ export class Admin {
     return listenOn(this.#server, listen)
   }
 
-  close(): void {
-    this.#server.close()
+  async close(): Promise<void> {
+    const over = closed(this.#server)
     this.#server.closeAllConnections()
+    await over
   }
 
   #page(target: string): Page {

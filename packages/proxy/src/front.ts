@@ -7,6 +7,6 @@ export interface Front {
   listen(): Promise<AddressInfo>
   /** Takes nothing new; resolves when nothing is under way any more. */
   drain(): Promise<void>
-  /** Ends everything at once. */
-  cut(): void
+  /** Ends everything at once; resolves when nothing is open any more. */
+  cut(): Promise<void>
 }

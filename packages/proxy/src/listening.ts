@@ -11,3 +11,6 @@ export const listenOn = async (server: Server, { host = '127.0.0.1', port }: Lis
   if (address === null || typeof address === 'string') throw new Error('a server of TCP has an address of IP')
   return address
 }
+
+/** Accepts nothing new; resolves once all connections are closed. Whoever calls it sees to that. */
+export const closed = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()))

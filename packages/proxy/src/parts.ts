@@ -1,4 +1,5 @@
 import { RetryBudget } from '@conclave/balance'
+import { assert } from '@conclave/interface'
 import { Chooser } from './choosing.ts'
 import { Listeners } from './events.ts'
 import type { Instance, Link } from './instance.ts'
@@ -72,8 +73,11 @@ export class Links<L extends Link> implements Comings {
     this.#cut = cut
   }
 
-  get(instance: Instance): L | undefined {
-    return this.#links.get(instance)
+  /** That of an instance at which something is under way, or that has just been chosen. */
+  of(instance: Instance): L {
+    const link = this.#links.get(instance)
+    assert(link !== undefined, `the instance ${instance.id} has left, and nothing can be under way there`)
+    return link
   }
 
   readonly joined = (instance: Instance): void => {
@@ -93,6 +97,5 @@ export class Links<L extends Link> implements Comings {
 
   destroy(error: Error): void {
     for (const link of this.#links.values()) link.destroy(error)
-    this.#links.clear()
   }
 }

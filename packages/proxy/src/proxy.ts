@@ -21,7 +21,7 @@ export interface ConclaveProxy extends AsyncDisposable {
   /** Returns what removes the listener. */
   on<Event extends keyof ProxyEvents>(event: Event, listener: ProxyEvents[Event]): () => void
   /**
-   * Takes nothing new, waits for what is under way, and cuts what takes longer than `drain` milliseconds (default 30,000). May be called again with less time.
+   * Takes nothing new, waits for what is under way, and cuts what takes longer than `drain` milliseconds (default 30,000). Called again, it cuts at the earlier moment.
    * Resolves once nothing is open any more.
    */
   close(options?: { readonly drain?: number }): Promise<void>
@@ -54,6 +54,8 @@ class RunningProxy implements ConclaveProxy {
   #closing: Promise<void> | undefined
   #cut: () => void = () => {}
   #timer: NodeJS.Timeout | undefined
+  /** When what is under way is cut; nothing is later than the end. */
+  #cutAt = Number.POSITIVE_INFINITY
 
   constructor(options: Resolved<ProxyOptions>) {
     this.#options = options
@@ -106,9 +108,12 @@ class RunningProxy implements ConclaveProxy {
     if (!(drain >= 0 && drain <= 2_147_483_647))
       throw new RangeError(`drain is a number of milliseconds from 0 up, got ${drain}`)
     this.#closing ??= this.#close()
-    clearTimeout(this.#timer)
-    if (drain === 0) this.#cut()
-    else this.#timer = setTimeout(this.#cut, drain)
+    const cutAt = performance.now() + drain
+    if (cutAt < this.#cutAt) {
+      this.#cutAt = cutAt
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(this.#cut, drain)
+    }
     return this.#closing
   }
 
@@ -120,14 +125,14 @@ class RunningProxy implements ConclaveProxy {
     const cut = new Promise<void>((resolve) => {
       this.#cut = resolve
     })
-    this.#front.parts.roster.stop()
     await Promise.race([this.#front.drain(), cut])
+    this.#cutAt = Number.NEGATIVE_INFINITY
     clearTimeout(this.#timer)
+    this.#front.parts.roster.stop()
     this.#checks?.stop()
-    this.#front.cut()
-    await this.#front.drain()
+    await this.#front.cut()
     this.#front.parts.ticker.stop()
-    this.#admin?.close()
+    await this.#admin?.close()
   }
 }
 

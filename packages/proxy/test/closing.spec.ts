@@ -54,6 +54,8 @@ test('what takes too long is cut, and closing once more with less time hurries',
   const closed = proxy.close({ drain: 1_000_000 })
   await proxy.close({ drain: 20 })
   await closed
+  // Nothing is left that a longer time would be for.
+  await proxy.close({ drain: 1_000_000 })
   await client.closed()
   expect(proxy.metrics.requests.active).toBe(0)
 })
@@ -73,4 +75,16 @@ test('drain is a time', async () => {
   const proxy = await httpProxy([])
   expect(() => proxy.close({ drain: -1 })).toThrow(RangeError)
   expect(() => proxy.close({ drain: Number.NaN })).toThrow(RangeError)
+})
+
+test('a proxy that is closed at once ends those that wait in line as well', async () => {
+  const server = await backend(() => {})
+  const proxy = await httpProxy([server.address], { limits: { perInstance: 1 } })
+  const clients = await Promise.all(Array.from({ length: 4 }, () => rawClient(proxy)))
+  for (const client of clients) client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await until(() => proxy.metrics.requests.waiting === 3)
+  await proxy.close({ drain: 0 })
+  for (const client of clients) await client.closed()
+  expect(server.count).toBe(1)
+  expect(proxy.metrics.requests).toMatchObject({ active: 0, waiting: 0 })
 })

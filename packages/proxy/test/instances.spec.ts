@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { outlierEjection, roundRobin } from '@conclave/balance'
 import { describe, expect, test } from 'vitest'
 import { Instance } from '../src/instance.ts'
 import { instanceMetrics } from '../src/metrics.ts'
@@ -161,6 +162,22 @@ describe('checks', () => {
     await until(() => proxy.instances.length === 0)
     await proxy.close({ drain: 0 })
   })
+})
+
+test('whom the balancer leaves out is told, and counted', async () => {
+  const [fails, works] = [await backend((_, res) => res.writeHead(500).end()), await named('works')]
+  let now = 0
+  const balancer = outlierEjection(roundRobin(), { now: () => now, consecutiveErrors: 2, maxEjected: 0.5 })
+  const proxy = await httpProxy([fails.address, works.address], { balancer })
+  const down = new Promise((resolve) => void proxy.on('down', (instance, why) => resolve({ ...instance, why })))
+  const up = new Promise((resolve) => void proxy.on('up', resolve))
+  for (let at = 0; at < 4; at++) await ask(proxy)
+  expect(await down).toMatchObject({ address: fails.address, state: 'ejected', why: 'the balancer leaves it out' })
+  for (let at = 0; at < 4; at++) expect((await ask(proxy)).text).toBe('works')
+  expect(proxy.metrics.ejections).toBe(1)
+  expect(proxy.metrics.instances[fails.address]?.serving).toBe(false)
+  now = 60_000
+  expect(await up).toMatchObject({ address: fails.address, state: 'serving' })
 })
 
 test('the wait of an instance that cannot be reached doubles, within bounds, until it answers', () => {

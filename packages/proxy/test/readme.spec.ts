@@ -20,6 +20,32 @@ test('the example of the README runs, prints what it says, and ends by itself', 
   }
 })
 
+test('a proxy that was closed, once or twice, leaves nothing that keeps the program', async () => {
+  const directory = await mkdtemp(join(import.meta.dirname, 'program-'))
+  try {
+    const file = join(directory, 'program.ts')
+    await writeFile(
+      file,
+      `import { createProxy, fixedInstances } from '@conclave/proxy'
+const balancer = { pick: () => undefined }
+const source = fixedInstances(['127.0.0.1:1'])
+for (const mode of ['http', 'tcp'] as const) {
+  await using proxy = await createProxy({ mode, listen: { port: 0 }, admin: { port: 0 }, health: { check: 'tcp' }, source, balancer })
+  await proxy.close()
+}
+// The system closes a handle by the next turn.
+await new Promise((resolve) => setImmediate(resolve))
+console.log(process.getActiveResourcesInfo().filter((name) => /Timeout|TCP/.test(name)))
+`,
+    )
+    const args = ['--conditions=@conclave/source', file]
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 25_000 })
+    expect(stdout).toBe('[]\n')
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+})
+
 test('docs/proxy.md names every default as it is, and every metric', async () => {
   const { defaultLimits, defaultRetries, defaultTimeouts, prometheusText } = await import('../src/index.ts')
   const { httpProxy } = await import('./world.ts')

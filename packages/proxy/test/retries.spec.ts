@@ -28,7 +28,8 @@ describe('a request that reached no instance', () => {
     const { status, text } = await ask(proxy, '/', { method, body: 'x'.repeat(10), headers: { 'content-length': 10 } })
     expect([status, text]).toEqual([200, `${method} xxxxxxxxxx`])
     await until(() => entries.length === 1)
-    expect(entries).toMatchObject([{ tries: 2, retried: 'unreached', instance: server.address }])
+    expect(entries).toMatchObject([{ tries: 2, retried: 'unreached', instance: server.address, status: 200 }])
+    expect(entries[0]).not.toHaveProperty('error')
     expect(proxy.metrics.retries).toMatchObject({ unreached: 1, broken: 0 })
   })
 

@@ -115,7 +115,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
     this.#leaveLine()
     if (choice === 'none') {
       if (this.#error === undefined) this.#refuse(503, 'no-instance', 'no instance is there to serve this')
-      else this.#refuse(502, 'instance-failed', `no instance could be reached: ${this.#error.message}`)
+      else this.#refuse(502, 'instance-failed', 'no instance is left that could be tried')
     } else this.#dispatch(choice)
     return true
   }
@@ -160,7 +160,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
       expects: special && head.expects,
       trailers: special ? () => req.rawTrailers : noTrailers,
     }
-    this.#around.links.get(instance)?.dispatch(call, this)
+    this.#around.links.of(instance).dispatch(call, this)
   }
 
   /** For undici, which takes care of framing by itself. */
@@ -227,6 +227,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
     const head = responseHead(status, headers, via)
     if (head === undefined) return controller.abort(new AttemptEnded('bad-response'))
     if (status < 200) return this.#inform(status, text, head.fields)
+    this.#error = undefined
     this.#latency = performance.now() - this.#attemptBegan
     metrics.observeLatency(this.#latency / 1000)
     this.#phase = 'receiving'
@@ -309,14 +310,14 @@ export class Exchange implements CallHandler, Timed, Waiter {
     const [before, after] = [client.socket.bytesRead, client.socket.bytesWritten]
     if (client.first.length > 0) server.socket.write(client.first)
     if (server.first.length > 0) client.socket.write(server.first)
-    const tunnels = links.get(instance)?.tunnels
+    const { tunnels } = links.of(instance)
     const tunnel = new Tunnel({
       client: client.socket,
       instance: server.socket,
       ticker,
       idle: options.timeouts.tunnel,
       ended: (error) => {
-        tunnels?.delete(tunnel)
+        tunnels.delete(tunnel)
         this.#error = error
         this.#received = client.socket.bytesRead - before + client.first.length
         this.#sent = client.socket.bytesWritten - after
@@ -324,7 +325,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
         this.#end()
       },
     })
-    tunnels?.add(tunnel)
+    tunnels.add(tunnel)
   }
 
   #inform(status: number, text: string, fields: readonly string[]): void {
@@ -447,6 +448,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
   /** Ends it at once, at both ends. */
   cut(reason: EndReason): void {
     this.#error ??= new AttemptEnded(reason)
+    this.#leaveLine()
     this.#in.res.destroy()
     this.#in.upgrade?.socket.destroy()
   }

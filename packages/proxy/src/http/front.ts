@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { clientAddress } from '../client-address.ts'
 import { AttemptEnded } from '../errors.ts'
 import type { Front } from '../front.ts'
-import { listenOn } from '../listening.ts'
+import { closed, listenOn } from '../listening.ts'
 import type { Refusal } from '../metrics.ts'
 import type { HttpProxyOptions, Resolved } from '../options.ts'
 import { type Comings, createParts, Links, type Parts } from '../parts.ts'
@@ -78,11 +78,12 @@ export class HttpFront implements Front {
     await this.#exchanges.empty()
   }
 
-  cut(): void {
+  async cut(): Promise<void> {
     for (const exchange of this.#exchanges) exchange.cut('drained')
     this.#around.links.destroy(new AttemptEnded('drained'))
-    this.#server.close()
+    const over = closed(this.#server)
     this.#server.closeAllConnections()
+    await Promise.all([over, this.#exchanges.empty()])
   }
 
   #createServer(): Server {

@@ -2,7 +2,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { clientAddress } from '../client-address.ts'
 import { AttemptEnded } from '../errors.ts'
 import type { Front } from '../front.ts'
-import { listenOn } from '../listening.ts'
+import { closed, listenOn } from '../listening.ts'
 import type { Resolved, TcpProxyOptions } from '../options.ts'
 import { type Comings, createParts, Links, type Parts } from '../parts.ts'
 import { Underway } from '../underway.ts'
@@ -44,9 +44,9 @@ export class TcpFront implements Front {
     await this.#passages.empty()
   }
 
-  cut(): void {
+  async cut(): Promise<void> {
     for (const passage of this.#passages) passage.cut()
-    this.#server.close()
+    await Promise.all([closed(this.#server), this.#passages.empty()])
   }
 
   #connected(socket: Socket): void {

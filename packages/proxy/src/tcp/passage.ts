@@ -66,6 +66,7 @@ export class Passage implements Timed, Waiter {
   cut(): void {
     const error = new AttemptEnded('drained')
     this.#error ??= error
+    this.#leaveLine()
     if (this.#tunnel === undefined) this.#client.destroy()
     else this.#tunnel.cut(error)
   }
@@ -104,8 +105,7 @@ export class Passage implements Timed, Waiter {
     this.#instance = instance
     this.#tries++
     this.#attemptBegan = performance.now()
-    const link = this.#around.links.get(instance)
-    if (link === undefined) return this.#unreached(instance, new AttemptEnded('left'))
+    const link = this.#around.links.of(instance)
     link.connect().then(
       (socket) => this.#connected(instance, link, socket),
       (error: Error) => this.#unreached(instance, error),
@@ -119,8 +119,8 @@ export class Passage implements Timed, Waiter {
       socket.destroy()
       return this.#settle(instance, undefined)
     }
-    metrics.observeLatency((performance.now() - this.#attemptBegan) / 1000)
     const latency = performance.now() - this.#attemptBegan
+    metrics.observeLatency(latency / 1000)
     this.#client.off('error', this.#failed).off('close', this.#closed)
     const tunnel = new Tunnel({
       client: this.#client,
