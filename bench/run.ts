@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: three node processes on each engine, `fdatasync` and Noise on, beside the limit programs A (raw TCP) and B (stock libp2p with
- * Noise) in the same run, so that the ratio holds on any machine. Prints tables and writes `bench/results/*.json`. See docs/performance.md.
+ * Noise) in the same run, so that the ratio holds on any machine. And load-balancing strategies beside another ring hash, in this process. Prints tables and writes `bench/results/*.json`. See docs/performance.md.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { loadavg } from 'node:os'
@@ -22,6 +22,7 @@ import {
 import { BenchCluster } from './cluster.ts'
 import { type FailoverRound, failoverTable, measureFailover } from './failover.ts'
 import { type LockRound, lockTable, measureLocks } from './locks.ts'
+import { measurePicks, type PickRound, pickTable } from './picks.ts'
 import { measureProxies, measureSlow, type ProxyRound, proxyTable, type SlowRound, slowTable } from './proxy.ts'
 
 const usage = `Throughput, latency, memory and fail-over of three real processes, for each engine.
@@ -29,7 +30,7 @@ const usage = `Throughput, latency, memory and fail-over of three real processes
   npm run bench -- [--engines ${engineNames.join(',')}] [--quick]
 
   --engines LIST    which (default: all that are built in)
-  --tables LIST     which of put, read, failover, locks, proxy (default: all; proxy needs wrk, and HAProxy to compare with)
+  --tables LIST     which of put, read, failover, locks, picks, proxy (default: all; proxy needs wrk, and HAProxy to compare with)
   --rounds N        clusters for each engine; tables show median and range (default 3)
   --clients LIST    closed loops of puts (default 1,16,64,256,1000)
   --scale X         times the usual number of calls (default 1)
@@ -41,7 +42,7 @@ const usage = `Throughput, latency, memory and fail-over of three real processes
 const { values: given } = parseArgs({
   options: {
     engines: { type: 'string', default: engineNames.join(',') },
-    tables: { type: 'string', default: 'put,read,failover,locks,proxy' },
+    tables: { type: 'string', default: 'put,read,failover,locks,picks,proxy' },
     rounds: { type: 'string' },
     clients: { type: 'string' },
     scale: { type: 'string' },
@@ -74,7 +75,7 @@ const listOf = (name: string, text: string, allowed: readonly string[]): readonl
 }
 
 const engines = listOf('engines', given.engines, engineNames)
-const tables = listOf('tables', given.tables, ['put', 'read', 'failover', 'locks', 'proxy'])
+const tables = listOf('tables', given.tables, ['put', 'read', 'failover', 'locks', 'picks', 'proxy'])
 const clients = (given.clients ?? standard.clients).split(',').map(Number)
 if (!clients.every((count) => Number.isInteger(count) && count > 0))
   refuse(`--clients takes whole numbers above 0, not ${given.clients}`)
@@ -86,6 +87,7 @@ const memory: MemoryRound[] = []
 const reads: ReadRound[] = []
 const gaps: FailoverRound[] = []
 const locks: LockRound[] = []
+const picks: PickRound[] = []
 const proxies: ProxyRound[] = []
 const slow: SlowRound[] = []
 /** How many processes wanted to run, beside and with ours, at the beginning of each cluster. */
@@ -126,6 +128,7 @@ const keep = async (): Promise<void> => {
     read: reads,
     failover: gaps,
     locks,
+    picks,
     proxy: proxies,
     slow,
   })) {
@@ -134,15 +137,22 @@ const keep = async (): Promise<void> => {
   }
 }
 
-const clustered = tables.some((name) => name !== 'proxy')
+/** Whether there is anything to do that takes a cluster. */
+const clusters = tables.some((name) => name !== 'picks' && name !== 'proxy')
+
 for (let round = 1; round <= rounds; round++) {
+  if (tables.includes('picks')) {
+    say(`round ${round} of ${rounds}, picks`)
+    picks.push(...measurePicks(scale))
+    await keep()
+  }
   if (tables.includes('proxy')) {
     say(`round ${round} of ${rounds}, proxies; load of the machine ${(loadavg()[0] ?? Number.NaN).toFixed(2)}`)
     proxies.push(...(await measureProxies(scale, dir)))
     slow.push(...(await measureSlow(scale)))
     await keep()
   }
-  for (const engine of clustered ? engines : []) {
+  for (const engine of clusters ? engines : []) {
     const load = loadavg()[0] ?? Number.NaN
     loads.push(load)
     say(`round ${round} of ${rounds}, ${engine}; load of the machine ${load.toFixed(2)}`)
@@ -155,4 +165,5 @@ if (puts.length > 0) process.stdout.write(putTable(puts) + memoryTable(memory))
 if (reads.length > 0) process.stdout.write(readTable(reads))
 if (gaps.length > 0) process.stdout.write(failoverTable(gaps))
 if (locks.length > 0) process.stdout.write(lockTable(locks))
+if (picks.length > 0) process.stdout.write(pickTable(picks))
 if (proxies.length > 0) process.stdout.write(proxyTable(proxies) + slowTable(slow))
