@@ -26,8 +26,14 @@ export interface LockWatchInit {
   readonly broken: (invariant: string, what: string) => void
 }
 
-const isSame = (a: LockParty, b: LockParty): boolean => a.session === b.session && a.handle === b.handle
-const keyOf = (path: string, { session, handle }: LockParty): string => `${path} ${session} ${handle}`
+type Party = Pick<LockParty, 'session' | 'handle'>
+const isSame = (a: Party, b: Party): boolean => a.session === b.session && a.handle === b.handle
+
+interface Waiter {
+  readonly session: bigint
+  readonly handle: number
+  readonly under: bigint
+}
 
 interface Opened {
   readonly path: string
@@ -44,8 +50,8 @@ export class LockWatch {
   readonly #handles = new Map<string, Opened>()
   /** Log time before which nobody may get the lock of a path. */
   readonly #delays = new Map<string, number>()
-  /** The reign under which each waiter came. */
-  readonly #queuedUnder = new Map<string, bigint>()
+  /** Who waits for each path, in the order of coming, and the reign under which each came. */
+  readonly #lines = new Map<string, readonly Waiter[]>()
 
   constructor(init: LockWatchInit) {
     this.#init = init
@@ -77,6 +83,7 @@ export class LockWatch {
     }
     // One command may pass on several locks: in the order of their tokens.
     const locks = [...this.#locks.values()].sort((a, b) => (a.token < b.token ? -1 : 1))
+    for (const path of this.#lines.keys()) if (!this.#locks.has(path)) this.#lines.delete(path)
     for (const lock of locks) this.#compare(before.get(lock.path), lock, seen.time, command)
     this.#deleted(command, reply)
   }
@@ -118,26 +125,23 @@ export class LockWatch {
         broken('lock-delay', `${path} was granted ${((this.#delays.get(path) ?? 0) - time).toFixed(1)} ms too early`)
       if (this.#delays.delete(path) && command.type === 'lift') hit('lock-delay ran out with a waiter')
     }
-    this.#judgeOrder(before, now, joined)
-    for (const waiter of now.waiters) {
-      const key = keyOf(path, waiter)
-      if (!this.#queuedUnder.has(key)) this.#queuedUnder.set(key, this.#reign)
-    }
+    this.#judgeOrder(now, joined)
   }
 
   /** First come, first served: nobody who still waits stood before somebody who waited and got it. */
-  #judgeOrder(before: LockInfo | undefined, now: LockInfo, joined: LockInfo['holders']): void {
+  #judgeOrder({ path, waiters }: LockInfo, joined: LockInfo['holders']): void {
     const { hit, broken } = this.#init
-    const line = before?.waiters ?? []
+    const waits = (party: Party): boolean => waiters.some((waiter) => isSame(waiter, party))
+    const line = this.#lines.get(path) ?? []
     for (const party of joined) {
-      const place = line.findIndex((waiter) => isSame(waiter, party))
-      const key = keyOf(now.path, party)
-      const under = this.#queuedUnder.get(key)
-      this.#queuedUnder.delete(key)
-      if (place < 0) continue
-      if (under !== undefined && under !== this.#reign) hit('waiter granted after a fail-over')
-      if (line.slice(0, place).some((other) => now.waiters.some((waiter) => isSame(waiter, other))))
-        broken('first come, first served', `${now.path} was granted to one who stood at ${place}, before others`)
+      const found = line.findIndex((waiter) => isSame(waiter, party))
+      const place = found < 0 ? line.length : found
+      if ((line[place]?.under ?? this.#reign) !== this.#reign) hit('waiter granted after a fail-over')
+      if (line.slice(0, place).some(waits))
+        broken('first come, first served', `${path} was granted to one who stood at ${place}, before others`)
     }
+    const still = line.filter(waits)
+    const late = waiters.filter((waiter) => !still.some((other) => isSame(other, waiter)))
+    this.#lines.set(path, [...still, ...late.map(({ session, handle }) => ({ session, handle, under: this.#reign }))])
   }
 }
