@@ -23,7 +23,7 @@ const pair = async (session: Session, path: string): Promise<void> => {
 }
 
 /** How often in a second `once` is done by all loops together. */
-const rate = async (loops: number, millis: number, once: (loop: number) => Promise<void>): Promise<number> => {
+const rate = async (loops: number, millis: number, once: (loop: number) => Promise<unknown>): Promise<number> => {
   const until = performance.now() + millis
   let count = 0
   const began = performance.now()
