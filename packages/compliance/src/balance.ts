@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import type { Balancer } from '@conclave/interface'
 import { balancing } from './balance/cases.ts'
 import type { BalancerSubject } from './balance/subject.ts'
 import { Suite, seedsOf } from './suite.ts'
@@ -14,5 +15,10 @@ export { type ComplianceOptions, Suite, type SuiteTest, type TestRunner } from '
  * What `Balancer` of `@conclave/interface` promises, sentence by sentence. Makes one balancer at once, to see what it offers.
  * @throws RangeError for a number of seeds that is none.
  */
-export const balancerCompliance = <Request, Candidate>(subject: BalancerSubject<Request, Candidate>): Suite =>
-  new Suite(`the balancer ${subject.name}`, subject, balancing(subject, seedsOf(subject)))
+export const balancerCompliance = <
+  Request,
+  Candidate,
+  Tested extends Balancer<Request, Candidate> = Balancer<Request, Candidate>,
+>(
+  subject: BalancerSubject<Request, Candidate, Tested>,
+): Suite => new Suite(`the balancer ${subject.name}`, subject, balancing(subject, seedsOf(subject)))

@@ -1,25 +1,22 @@
 import assert from 'node:assert/strict'
 import { drawOf } from '../draw.ts'
 import { withoutWorld } from '../purity.ts'
-import { eachSeed, type SuiteTest } from '../suite.ts'
+import type { SuiteTest } from '../suite.ts'
+import { leavingOut } from './health.ts'
+import { keeping } from './keys.ts'
+import { type PerSeed, perSeedOf, some } from './per-seed.ts'
+import { sharing } from './shares.ts'
 import type { BalancerSubject } from './subject.ts'
 import { candidatesOf, Traffic } from './traffic.ts'
 
-/** Candidates of a test, and requests that are many for so few. */
-const some = 7
+/** Requests that are many for so few candidates. */
 const many = 1000
 
 export const balancing = <Request, Candidate>(
   subject: BalancerSubject<Request, Candidate>,
   seeds: readonly number[],
 ): readonly SuiteTest[] => {
-  const perSeed = (
-    name: string,
-    body: (traffic: Traffic<Request, Candidate>, candidates: Candidate[], seed: number) => void,
-  ): SuiteTest => ({
-    name,
-    run: () => eachSeed(seeds, (seed) => body(new Traffic(subject, seed), candidatesOf(subject, some), seed)),
-  })
+  const perSeed = perSeedOf(subject, seeds)
   return [
     perSeed('pick: one of the candidates, be they one or many', (traffic, candidates) => {
       for (let count = 1; count <= candidates.length; count++)
@@ -81,15 +78,15 @@ export const balancing = <Request, Candidate>(
       })
     }),
     ...settling(subject, perSeed),
+    ...sharing(subject, perSeed),
+    ...keeping(subject, perSeed),
+    ...leavingOut(subject, perSeed),
   ]
 }
 
 const settling = <Request, Candidate>(
   subject: BalancerSubject<Request, Candidate>,
-  perSeed: (
-    name: string,
-    body: (traffic: Traffic<Request, Candidate>, candidates: Candidate[], seed: number) => void,
-  ) => SuiteTest,
+  perSeed: PerSeed<Request, Candidate>,
 ): readonly SuiteTest[] => {
   const deaf = new Traffic(subject, 1).balancer.settled === undefined
   const told: typeof perSeed = (name, body) => ({

@@ -1,0 +1,83 @@
+import type { Balancer, Random } from '@conclave/interface'
+import type { BalanceCandidate, BalanceRequest } from '../candidate.ts'
+import { positive } from '../checks.ts'
+import { type InFlight, Tracked } from '../tracking/tracked.ts'
+import { anotherOf } from './two-of.ts'
+
+export interface PeakEwmaInit {
+  readonly random: Random
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+  /** Milliseconds after which an observation counts 1/e of what it did. Above 0. Default 10,000, Finagle's. */
+  readonly decayTime?: number
+}
+
+/** The cost of a candidate of which nothing is known while a request to it is under way: higher than any latency (Finagle's penalty). */
+const penalty = 2 ** 47
+
+/** What is known of a candidate. A class, so that its doubles change in place. */
+class Latency implements InFlight {
+  pending = 0
+  /** Milliseconds, and when they were brought up to date. */
+  readonly #figures = Float64Array.of(0, 0)
+
+  constructor(now: number) {
+    this.#figures[1] = now
+  }
+
+  /** A latency above the average is the new average at once: the peak. One below it counts the more the longer ago the last one was. */
+  observe(latency: number, now: number, decayTime: number): void {
+    const figures = this.#figures
+    const average = figures[0] ?? 0
+    const fade = Math.exp(-Math.max(0, now - (figures[1] ?? now)) / decayTime)
+    figures[0] = latency > average ? latency : average * fade + latency * (1 - fade)
+    figures[1] = now
+  }
+
+  /** What a further request would wait for, in a way. An idle candidate's average fades, so that a slow one is tried again some time. */
+  cost(now: number, decayTime: number): number {
+    this.observe(0, now, decayTime)
+    const average = this.#figures[0] ?? 0
+    return average === 0 && this.pending > 0 ? penalty + this.pending : average * (this.pending + 1)
+  }
+}
+
+/**
+ * Of two candidates drawn at random the one with the lower product of its latency, as a moving average that jumps to each peak, and its requests in flight plus
+ * one: Finagle's `Balancers.p2cPeakEwma`. It shuns a candidate that slows down within one slow answer, and tries it again as its average fades. Weights are ignored.
+ *
+ * An error counts with the time that it took: a candidate that fails fast looks good. Put `outlierEjection` in front of it.
+ *
+ * A pick takes O(1) and two draws; memory O(n). Candidates that come and go take part at once; a new one has the cost 0 until its first request is under way, and then a
+ * prohibitive one until that ends. `settled` must be told once for each pick.
+ * @throws RangeError for a decay time that is not above 0.
+ */
+export const peakEwma = <C extends BalanceCandidate>({
+  random,
+  now,
+  decayTime = 10_000,
+}: PeakEwmaInit): Balancer<BalanceRequest, C> => {
+  positive('decayTime', decayTime)
+  const tracked = new Tracked(() => new Latency(now()))
+  return {
+    pick: (_, candidates) => {
+      const count = candidates.length
+      const at = Math.floor(random.next() * count)
+      const one = candidates[at]
+      if (one === undefined) return undefined
+      const state = tracked.of(one, candidates)
+      const other = candidates[anotherOf(count, at, random)]
+      const otherState = other === undefined ? undefined : tracked.of(other, candidates)
+      const time = now()
+      if (otherState !== undefined && otherState.cost(time, decayTime) < state.cost(time, decayTime)) {
+        otherState.pending++
+        return other
+      }
+      state.pending++
+      return one
+    },
+    settled: (candidate, { latency }) => {
+      tracked.ended(candidate)?.observe(latency, now(), decayTime)
+    },
+  }
+}

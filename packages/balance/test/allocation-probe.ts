@@ -1,0 +1,90 @@
+/**
+ * Run by allocation.spec.ts in a process of its own, with a young generation so large that nothing is collected meanwhile: what the heap grows by is what was allocated. Prints the
+ * bytes of each pick, by strategy and number of candidates; and those of a balancer that allocates on purpose, to show that it would be seen.
+ */
+import { memoryUsage } from 'node:process'
+import type { Balancer } from '@conclave/interface'
+import {
+  activeHealth,
+  type BalanceCandidate,
+  type BalanceRequest,
+  circuitBreaker,
+  HealthReports,
+  outlierEjection,
+  panicThreshold,
+  priorities,
+  slowStart,
+  strategies,
+  strategyNames,
+  subsetting,
+} from '../src/index.ts'
+
+const warmUp = 100_000
+const picks = 500_000
+/** A compiler that works meanwhile allocates as well, but not each time. */
+const rounds = 3
+
+const requests: readonly BalanceRequest[] = Array.from({ length: 64 }, (_, at) => ({
+  key: at % 2 === 0 ? `user/${at}/ä` : new Uint8Array(20).fill(at),
+}))
+const result = { latency: 5 }
+
+/** A source that allocates nothing itself: multiples of the golden ratio. */
+const drawn = Float64Array.of(0)
+const random = {
+  next: (): number => {
+    drawn[0] = ((drawn[0] ?? 0) + 0.618033988749895) % 1
+    return drawn[0]
+  },
+}
+let time = 0
+const now = (): number => time
+
+const candidatesOf = (count: number): BalanceCandidate[] =>
+  Array.from({ length: count }, (_, at) => ({ id: `10.0.0.${at}:80`, weight: 1 + (at % 3) }))
+
+const bytesPerPick = (balancer: Balancer<BalanceRequest, BalanceCandidate>, count: number): number => {
+  const candidates = candidatesOf(count)
+  const run = (times: number): void => {
+    for (let at = 0; at < times; at++) {
+      time = at
+      const picked = balancer.pick(requests[at & 63] ?? {}, candidates)
+      if (picked !== undefined) balancer.settled?.(picked, result)
+    }
+  }
+  run(warmUp)
+  const grown = Array.from({ length: rounds }, () => {
+    const before = memoryUsage().heapUsed
+    run(picks)
+    return (memoryUsage().heapUsed - before) / picks
+  })
+  // Less than before: something was collected, and this round tells nothing.
+  return Math.min(...grown.filter((bytes) => bytes >= 0))
+}
+
+const held: object[] = []
+const allocating: Balancer<BalanceRequest, BalanceCandidate> = {
+  pick: (_, candidates) => {
+    held[0] = { candidates }
+    return candidates[0]
+  },
+}
+
+/** One of them is not fit, so that its list is not that of the caller. Nobody is new. */
+const decorated = (): Balancer<BalanceRequest, BalanceCandidate> => {
+  const reports = new HealthReports({ unhealthyThreshold: 1 })
+  reports.report('10.0.0.1:80', false)
+  const level = () => {
+    const warming = slowStart(strategies.p2c.factory<BalanceCandidate>({ random, now }), { random, now, window: 1e9 })
+    const limited = circuitBreaker(warming, { now })
+    return panicThreshold(outlierEjection(activeHealth(limited, { reports }), { now, interval: 1e9 }))
+  }
+  return subsetting(priorities(level, { random }), { client: 0, size: 10 })
+}
+
+const figures = [3, 10].flatMap((count) => [
+  ...strategyNames.map((name) => [name, count, bytesPerPick(strategies[name].factory({ random, now }), count)]),
+  ['decorated', count, bytesPerPick(decorated(), count)],
+  ['allocating', count, bytesPerPick(allocating, count)],
+])
+process.stdout.write(JSON.stringify(figures))
