@@ -99,6 +99,7 @@ export const brokenLocks: readonly Fixture[] = [
   },
   {
     name: 'a lease counted from its answer',
+    from: 301,
     rule: `a client counts its lease from when it sent the KeepAlive (${paper}, section 2.8)`,
     edits: [
       {
