@@ -500,3 +500,16 @@ test('a client that connects when it can fails each call until then, and every o
   await client.close()
   await expect(client.session()).rejects.toThrow(/closed/)
 })
+
+test('following and registering over a client that is still connecting end at once', async () => {
+  await using client = lazyClient({
+    endpoints: ['/ip4/127.0.0.1/tcp/1/p2p/MemoryNodeNumber1'],
+    timeout: 3_600_000,
+    world: { dial: () => new Promise(() => {}) },
+  })
+  const follower = followService(client, 'web')
+  const kept = keepRegistered(client, 'web', { address: '127.0.0.1:1' })
+  await Promise.all([follower.close(), kept.close()])
+  expect(follower.current).toBeUndefined()
+  expect(kept.state).toEqual({ type: 'closed' })
+})

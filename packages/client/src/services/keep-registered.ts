@@ -1,9 +1,9 @@
+import { unlessAborted } from '../abortable.ts'
 import { ClientClosed } from '../errors.ts'
 import type { Duration } from '../locks/durations.ts'
 import { FileProblem } from '../locks/errors.ts'
 import type { Handle } from '../locks/handle.ts'
 import { leaseOf, type Session } from '../locks/session.ts'
-import { unlessAborted } from './abortable.ts'
 import {
   checkedInstance,
   checkedServiceName,
