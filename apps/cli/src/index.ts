@@ -26,6 +26,10 @@ import { MemberPromote, MemberRemove, MemberUpdate, MoveLeader } from './command
 import { MemberList } from './commands/member/list.ts'
 import { NodeKill, NodePause, NodeRestart, NodeResume } from './commands/node/control.ts'
 import { NodeStart } from './commands/node/start.ts'
+import { ServiceDeregister } from './commands/service/deregister.ts'
+import { ServiceList } from './commands/service/list.ts'
+import { ServiceRegister } from './commands/service/register.ts'
+import { ServiceWatch } from './commands/service/watch.ts'
 import { SessionEnd } from './commands/session/end.ts'
 import { SessionList } from './commands/session/list.ts'
 import { SessionShow } from './commands/session/show.ts'
@@ -86,6 +90,10 @@ export const COMMANDS = {
   'fs:stat': FsStat,
   'fs:acl': FsAcl,
   'fs:watch': FsWatch,
+  'service:register': ServiceRegister,
+  'service:list': ServiceList,
+  'service:watch': ServiceWatch,
+  'service:deregister': ServiceDeregister,
   'session:list': SessionList,
   'session:show': SessionShow,
   'session:end': SessionEnd,

@@ -28,6 +28,28 @@ export const onEndSignals = (listener: (signal: NodeJS.Signals, before: number) 
   }
 }
 
+/** Until it is disposed of, the first signal that asks this process to end is kept, and fires `signal`: for what can still be given up. */
+export interface Interruption extends Disposable {
+  readonly signal: AbortSignal
+  readonly came: NodeJS.Signals | undefined
+}
+
+export const interruption = (): Interruption => {
+  const giveUp = new AbortController()
+  let came: NodeJS.Signals | undefined
+  const off = onEndSignals((signal) => {
+    came ??= signal
+    giveUp.abort(new Error(`${signal} came`))
+  })
+  return {
+    signal: giveUp.signal,
+    get came() {
+      return came
+    },
+    [Symbol.dispose]: off,
+  }
+}
+
 /** `--owner PID/STARTED`: what a child of `conclave up` is started with. */
 export const ownerFlag = {
   owner: Flags.string({ hidden: true, description: 'end when this process ends' }),

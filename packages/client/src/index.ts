@@ -45,6 +45,7 @@ export {
   type WriteOptions,
   type Written,
 } from './kv.ts'
+export { type LazyClient, lazyClient } from './lazy-client.ts'
 export { chubbyMachineNumber } from './locks/client-port.ts'
 export type { Duration } from './locks/durations.ts'
 export { FileProblem, LockHeld, LockLost, SessionLost, StaleToken } from './locks/errors.ts'

@@ -49,8 +49,8 @@ export class GuardedCommand {
   readonly #guard: Guard
   readonly #group: number | undefined
 
-  /** @param until to which the lock lasts, by `performance.now()`. */
-  constructor(guard: Guard, command: readonly string[], environment: Readonly<Record<string, string>>, until: number) {
+  /** @param until to which the lock lasts, by `performance.now()`; undefined: nothing runs out. */
+  constructor(guard: Guard, command: readonly string[], environment: Readonly<Record<string, string>>, until?: number) {
     this.#guard = guard
     const child = spawn('/bin/sh', ['-c', gate, 'conclave', ...command], {
       detached: true,
@@ -63,7 +63,7 @@ export class GuardedCommand {
       child.on('exit', (code, signal) => resolve(signal === null ? (code ?? 0) : codeOfSignal(signal)))
     })
     if (child.pid !== undefined) guard.watch(child.pid)
-    guard.lasts(until)
+    if (until !== undefined) guard.lasts(until)
     const start = child.stdio[3] as Writable
     start.on('error', () => {})
     start.end('go\n')

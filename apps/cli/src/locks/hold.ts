@@ -2,7 +2,7 @@ import { type Lock, LockHeld, LockLost, type Session } from '@conclave/client'
 import { Flags } from '@oclif/core'
 import { parseDuration } from '../duration.ts'
 import { CommandFailed, exitCodes } from '../exit.ts'
-import { onEndSignals } from '../signals.ts'
+import { interruption, onEndSignals } from '../signals.ts'
 import { codeOfSignal, Guard } from './guarded-command.ts'
 import { openSession, sessionFlags } from './open-session.ts'
 import { runHeld } from './run-held.ts'
@@ -95,19 +95,15 @@ export const hold = async (flags: HoldFlags, terms: Hold): Promise<number> => {
   const wait = flags.wait === undefined ? {} : { wait: parseDuration(flags.wait, 'wait', 0) }
   const lockDelay = parseDuration(flags['lock-delay'], 'lock-delay', 0)
   const guard = terms.command.length === 0 ? undefined : new Guard()
-  const giveUp = new AbortController()
-  let came: NodeJS.Signals | undefined
-  const off = onEndSignals((signal) => {
-    came ??= signal
-    giveUp.abort(new Error(`${signal} came`))
-  })
+  using interrupted = interruption()
+  const { signal } = interrupted
   try {
-    await using open = await openSession(flags, { ttl: timing.ttl, signal: giveUp.signal })
+    await using open = await openSession(flags, { ttl: timing.ttl, signal })
     const { session } = open
-    const lock = await session.lock(terms.path, { mode: terms.mode, lockDelay, signal: giveUp.signal, ...wait })
+    const lock = await session.lock(terms.path, { mode: terms.mode, lockDelay, signal, ...wait })
     await terms.held?.(lock, session)
-    giveUp.signal.throwIfAborted()
-    off()
+    signal.throwIfAborted()
+    interrupted[Symbol.dispose]()
     const outcome =
       guard === undefined
         ? await untilSignal(session, lock)
@@ -116,10 +112,9 @@ export const hold = async (flags: HoldFlags, terms: Hold): Promise<number> => {
     await terms.leaving?.()
     return outcome.code
   } catch (error) {
-    if (came !== undefined && giveUp.signal.aborted) return codeOfSignal(came)
+    if (interrupted.came !== undefined) return codeOfSignal(interrupted.came)
     throw failureOf(error, flags)
   } finally {
-    off()
     guard?.dismiss()
   }
 }

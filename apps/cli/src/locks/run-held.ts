@@ -1,7 +1,8 @@
 import type { Lock, Session } from '@conclave/client'
 import { onEndSignals } from '../signals.ts'
-import { type Guard, GuardedCommand } from './guarded-command.ts'
+import type { Guard, GuardedCommand } from './guarded-command.ts'
 import { watchLeaseEnd } from './lease-end.ts'
+import { runGuarded } from './run-guarded.ts'
 
 export interface HeldCommand {
   readonly session: Session
@@ -37,43 +38,35 @@ export const runHeld = async ({
   killAfter,
   margin,
 }: HeldCommand): Promise<HeldOutcome> => {
-  const running = new GuardedCommand(guard, command, environmentOf(lock), session.validUntil)
   let lost = false
-  let killer: NodeJS.Timeout | undefined
-  const kill = (): void => running.signal('SIGKILL')
-  const lose = (): void => {
-    lost = true
-    kill()
+  const begun = (running: GuardedCommand): (() => void)[] => {
+    let killer: NodeJS.Timeout | undefined
+    const kill = (): void => running.signal('SIGKILL')
+    const lose = (): void => {
+      lost = true
+      kill()
+    }
+    const stop = (): void => {
+      lost = true
+      const left = session.validUntil - margin - performance.now()
+      if (left <= 0) return kill()
+      running.signal('SIGTERM')
+      killer = setTimeout(kill, Math.min(killAfter, left))
+    }
+    return [
+      watchLeaseEnd({
+        session,
+        before: killAfter + margin,
+        extended: (until) => running.lasts(until),
+        near: stop,
+      }),
+      session.on('jeopardy', lose),
+      session.on('expired', lose),
+      onEndSignals((signal, before) => running.signal(before === 0 ? signal : 'SIGKILL')),
+      () => clearTimeout(killer),
+    ]
   }
-  const stop = (): void => {
-    lost = true
-    const left = session.validUntil - margin - performance.now()
-    if (left <= 0) return kill()
-    running.signal('SIGTERM')
-    killer = setTimeout(kill, Math.min(killAfter, left))
-  }
-  const offs = [
-    watchLeaseEnd({
-      session,
-      before: killAfter + margin,
-      extended: (until) => running.lasts(until),
-      near: stop,
-    }),
-    session.on('jeopardy', lose),
-    session.on('expired', lose),
-    onEndSignals((signal, before) => running.signal(before === 0 ? signal : 'SIGKILL')),
-  ]
-  // Whoever started this one is gone, and could not say so by a signal.
-  process.once('disconnect', kill)
-  try {
-    const code = await running.ended
-    return { lost: lost || !lock.held, code }
-  } finally {
-    clearTimeout(killer)
-    for (const off of offs) off()
-    process.off('disconnect', kill)
-    // What it left behind goes before the lock does.
-    kill()
-    guard.dismiss()
-  }
+  const environment = environmentOf(lock)
+  const code = await runGuarded({ guard, command, environment, until: session.validUntil, begun })
+  return { lost: lost || !lock.held, code }
 }

@@ -1,19 +1,25 @@
-/** Events that wait for a slow reader; the oldest go first. */
+/** Events that wait for a slow reader. One more, and all of them give way to one that says so. */
 const most = 1024
 
 /** What is pushed, in order, for one reader. */
 export class EventStream<Event> implements AsyncIterableIterator<Event, undefined> {
+  readonly #missed: Event
   #events: Event[] = []
   #waiting: { resolve(result: IteratorResult<Event, undefined>): void; reject(error: Error): void }[] = []
   #over = false
   #error: Error | undefined
 
+  /** @param missed what is told instead of events that were too many. */
+  constructor(missed: Event) {
+    this.#missed = missed
+  }
+
   push(event: Event): void {
     if (this.#over) return
     const waiter = this.#waiting.shift()
     if (waiter !== undefined) return waiter.resolve({ done: false, value: event })
+    if (this.#events.length >= most) this.#events = [this.#missed]
     this.#events.push(event)
-    if (this.#events.length > most) this.#events.shift()
   }
 
   /** @param error told to the reader after what was pushed before. */

@@ -15,7 +15,7 @@ import { EventStream } from './event-stream.ts'
 import type { File, WriteContents } from './file.ts'
 import type { Session } from './session.ts'
 
-/** What happens to an open file or directory. `failedOver`: events may have been missed; look at it anew. */
+/** What happens to an open file or directory. `failedOver`: events may have been missed, by a fail-over or since there were too many; look at it anew. */
 export type FileEvent =
   | { readonly type: 'contents'; readonly contentGeneration: bigint }
   | { readonly type: 'children'; readonly change: 'added' | 'removed' | 'modified'; readonly name: string }
@@ -47,7 +47,7 @@ export class Handle implements AsyncDisposable {
   readonly path: string
   readonly number: number
   readonly #session: Session
-  readonly #events = new EventStream<FileEvent>()
+  readonly #events = new EventStream<FileEvent>({ type: 'failedOver' })
   #instance = 0n
   #grant: Grant | undefined
   #waiter: { readonly granted: (grant: Grant) => void; readonly failed: (error: Error) => void } | undefined

@@ -77,6 +77,14 @@ export type SessionState = 'safe' | 'jeopardy' | 'expired' | 'ended'
 
 const readWrite: Access = { read: true, write: true, changeAcl: false }
 
+/** @param ttl default 12 s. @returns milliseconds. @throws RangeError unless it is 500 ms to a minute. */
+export const leaseOf = (ttl: Duration | undefined): number => {
+  const { least, most, default: usual } = limits.leaseMillis
+  const lease = Math.round(millisOf(ttl ?? usual, 'a ttl'))
+  if (lease >= least && lease <= most) return lease
+  throw new RangeError(`a ttl lies between ${least} ms and ${most / 1000} s, got ${lease} ms`)
+}
+
 /** A session with the lock service: as long as it lives its locks are held, its ephemeral files are there, and its cache is good (section 2.8 of the Chubby paper). */
 export class Session implements AsyncDisposable {
   readonly id: bigint
@@ -96,10 +104,7 @@ export class Session implements AsyncDisposable {
 
   /** Begins a session. @throws RangeError; Aborted; what the client throws. */
   static async begin(port: LockPort, options: SessionOptions = {}): Promise<Session> {
-    const { least, most, default: usual } = limits.leaseMillis
-    const lease = Math.round(millisOf(options.ttl ?? usual, 'a ttl'))
-    if (lease < least || lease > most)
-      throw new RangeError(`a ttl lies between ${least} ms and ${most / 1000} s, got ${lease} ms`)
+    const lease = leaseOf(options.ttl)
     const half = (): bigint => BigInt(Math.floor(port.random.next() * 0x1_0000_0000))
     const id = (half() << 32n) | half()
     const asked = port.clock.now()

@@ -1,0 +1,31 @@
+/** What `work` comes to, or undefined as soon as `signal` fires: what is still under way then is nobody's concern. */
+export const unlessAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> =>
+  new Promise((resolve, reject) => {
+    const aborted = (): void => resolve(undefined)
+    const end = (): void => signal.removeEventListener('abort', aborted)
+    signal.addEventListener('abort', aborted, { once: true })
+    if (signal.aborted) aborted()
+    work.then(
+      (value) => {
+        end()
+        resolve(value)
+      },
+      (error: unknown) => {
+        end()
+        reject(error)
+      },
+    )
+  })
+
+/** Resolves after so many milliseconds, or when `signal` fires. The program does not end meanwhile. */
+export const pause = (millis: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, millis)
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
+  })
