@@ -35,6 +35,7 @@ const usageCodes = new Set([
   'invalid-endpoint',
   'invalid-plan',
   'invalid-insight',
+  'invalid-workload',
   'engine-not-found',
   'no-engine',
   'engine-contract',

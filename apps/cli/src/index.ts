@@ -1,4 +1,5 @@
 import type { Hook } from '@oclif/core'
+import { BalanceSimulate } from './commands/balance/simulate.ts'
 import { Compare } from './commands/compare.ts'
 import { Down } from './commands/down.ts'
 import { Elect } from './commands/elect.ts'
@@ -59,6 +60,7 @@ export const COMMANDS = {
   status: Status,
   simulate: Simulate,
   compare: Compare,
+  'balance:simulate': BalanceSimulate,
   logs: Logs,
   init: Init,
   'node:start': NodeStart,

@@ -20,6 +20,7 @@ import { compare } from '../src/compare/session.ts'
 import { tableOf } from '../src/compare/table.ts'
 import { partsOf } from '../src/simulate/parts.ts'
 import { run, start } from './e2e/cli.ts'
+import { unbalanced } from './unbalanced.ts'
 
 let directory = ''
 beforeEach(() => {
@@ -155,20 +156,6 @@ test('faults that nobody asked for are in no table and on no page', () => {
   const one: Comparison = { ...made, request: { ...made.request, faults: ['reset'] } }
   expect(tableOf(one)).toMatch(/longest gap.*\n.*\n {2}reset .*91 %/)
 })
-
-/** Tags that no end tag follows. */
-const empty = new Set(['meta', '!doctype'])
-
-/** What is open when the page ends, or closed in the wrong order. */
-const unbalanced = (page: string): string[] => {
-  const open: string[] = []
-  for (const [whole, end, name = ''] of page.matchAll(/<(\/?)([!a-z][a-z0-9]*)[^>]*>/g)) {
-    if (empty.has(name) || whole.endsWith('/>')) continue
-    if (end === '') open.push(name)
-    else if (open.pop() !== name) return [`</${name}>`]
-  }
-  return open
-}
 
 describe('the page', () => {
   const page = pageOf(made, { command: 'conclave compare --engines raft,./<lame>', version: '1.2.3' })

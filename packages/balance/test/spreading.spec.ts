@@ -21,13 +21,13 @@ const listOf = (ids: string, given: Partial<BalanceCandidate> = {}): BalanceCand
 
 describe('priorities', () => {
   const loads = (...levels: [fit: number, all: number][]): number[] => {
-    const made: number[] = []
+    const made = new Float64Array(levels.length)
     loadsOf(
       levels.map(([fit, all]) => ({ fit, all })),
       1.4,
       made,
     )
-    return made.map((load) => Math.round(load * 100))
+    return Array.from(made, (load) => Math.round(load * 100))
   }
 
   test('load moves on as in the tables of Envoy', () => {
@@ -49,7 +49,7 @@ describe('priorities', () => {
     fc.assert(
       fc.property(fc.array(level, { minLength: 1, maxLength: 5 }), (levels) => {
         fc.pre(levels.some(([, all]) => all > 0))
-        const made: number[] = []
+        const made = new Float64Array(levels.length)
         loadsOf(
           levels.map(([fit, all]) => ({ fit, all })),
           1.4,

@@ -1,10 +1,10 @@
 /** What `conclave compare` does. */
-import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { type Comparison, type Parts, trialsOf } from '@conclave/simulator'
-import { CommandFailed, exitCodes } from '../exit.ts'
+import { exitCodes } from '../exit.ts'
 import { endSignal } from '../signals.ts'
 import { partsOf } from '../simulate/parts.ts'
+import { tryPage, writePage } from './page/file.ts'
 import { pageOf } from './page/page.ts'
 import { type CompareFlags, commandFor, parseEngines, requestFrom } from './request.ts'
 import { labelsOf, runComparison } from './run.ts'
@@ -82,23 +82,3 @@ const tellViolations = ({ violations }: Comparison, say: (text: string) => void)
   if (violations.length > 0)
     say('The figures leave these runs out; `conclave simulate` finds and shrinks what is wrong.')
 }
-
-const orNoPage = (write: () => void): void => {
-  try {
-    write()
-  } catch (error) {
-    const what = error instanceof Error ? error.message : String(error)
-    const hint = 'Name a file with --html that can be written.'
-    throw new CommandFailed(exitCodes.usage, 'no-page', `the page cannot be written: ${what}`, hint)
-  }
-}
-
-/** Finds out that the page cannot be written before minutes are spent, not after them. Changes nothing. */
-const tryPage = (file: string): void =>
-  orNoPage(() => {
-    const isNew = !existsSync(file)
-    closeSync(openSync(file, 'a'))
-    if (isNew) rmSync(file)
-  })
-
-const writePage = (file: string, page: string): void => orNoPage(() => writeFileSync(file, page))

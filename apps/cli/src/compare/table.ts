@@ -1,27 +1,10 @@
 /** A comparison as tables of text. */
 import { type Comparison, disturbancesOf, type EngineFigures, type FaultFigures, failovers } from '@conclave/simulator'
 import { color } from '../base-command.ts'
+import { titled } from '../text-table.ts'
 import { figure, percent, sectionsOf, withUnit } from './rows.ts'
 
 type Figures = readonly EngineFigures[]
-
-const gutter = '  '
-
-/** Labels to the left, all else to the right. */
-const aligned = (rows: readonly (readonly string[])[]): string[] => {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  return rows.map((row) =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join(gutter)
-      .trimEnd(),
-  )
-}
-
-const titled = (title: string, rows: readonly (readonly string[])[]): string[] => {
-  const [head = '', ...lines] = aligned(rows)
-  return ['', color('1', title), color('2', head), ...lines]
-}
 
 const failoverCell = (figures: EngineFigures, name: string): string => {
   const { decidedMillis, runs = 0, missed = 0 } = figures.failovers[name] ?? {}

@@ -4,9 +4,8 @@ export interface LevelHealth {
   readonly fit: number
 }
 
-/** Writes into `loads` the part of the requests that each level gets; they sum up to 1 if there is any candidate. */
-export const loadsOf = (levels: readonly LevelHealth[], overprovisioning: number, loads: number[]): void => {
-  loads.length = levels.length
+/** Writes into `loads`, which is long enough, the part of the requests that each level gets; they sum up to 1 if there is any candidate. */
+export const loadsOf = (levels: readonly LevelHealth[], overprovisioning: number, loads: Float64Array): void => {
   let left = 1
   for (let at = 0; at < levels.length; at++) {
     const { all = 0, fit = 0 } = levels[at] ?? {}

@@ -1,7 +1,7 @@
 import type { Balancer, Random } from '@conclave/interface'
 import type { BalanceCandidate, BalanceRequest } from '../candidate.ts'
 import { positive } from '../checks.ts'
-import { UnitHash } from '../hashing/unit-hash.ts'
+import { KeyHash, unit } from '../hashing/key-hash.ts'
 import { type HealthAware, healthAware } from './health-aware.ts'
 import { loadsOf } from './level-loads.ts'
 
@@ -35,8 +35,8 @@ export const priorities = <Request extends BalanceRequest, C extends BalanceCand
   if (positive('overprovisioning', overprovisioning) < 1)
     throw new RangeError(`overprovisioning is at least 1, got ${overprovisioning}`)
   const levels: Level<Request, C>[] = []
-  const loads: number[] = []
-  const hash = new UnitHash()
+  const loads = new Float64Array(mostLevels)
+  const hash = new KeyHash()
 
   const add = (candidate: C): void => {
     const wanted = level(candidate)
@@ -53,7 +53,7 @@ export const priorities = <Request extends BalanceRequest, C extends BalanceCand
     for (const each of levels) each.end()
     if (candidates.length === 0) return undefined
     loadsOf(levels, overprovisioning, loads)
-    let drawn = request.key === undefined ? random.next() : hash.of(request.key)
+    let drawn = request.key === undefined ? random.next() : unit(hash.of(request.key))
     for (let at = 0; at < levels.length; at++) {
       drawn -= loads[at] ?? 0
       if (drawn < 0) return levels[at]

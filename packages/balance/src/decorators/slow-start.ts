@@ -1,7 +1,7 @@
 import type { Balancer, Random } from '@conclave/interface'
 import type { BalanceCandidate, BalanceRequest } from '../candidate.ts'
 import { fraction, positive } from '../checks.ts'
-import { UnitHash } from '../hashing/unit-hash.ts'
+import { KeyHash, unit } from '../hashing/key-hash.ts'
 import { Roster } from '../roster.ts'
 import { Chosen } from './chosen.ts'
 import { type HealthAware, healthAware } from './health-aware.ts'
@@ -37,13 +37,13 @@ export const slowStart = <Request extends BalanceRequest, C extends BalanceCandi
   const least = fraction('minimum', minimum)
   positive('aggression', aggression)
   const chosen = new Chosen<C>()
-  const hash = new UnitHash()
+  const hash = new KeyHash()
   const old = (_: C, at: number): boolean => ages.old(at)
   const warm = (request: Request, candidates: readonly C[]): readonly C[] => {
     const time = now()
     ages.follow(candidates, time)
     if (!ages.anyNew(time)) return candidates
-    const drawn = request.key === undefined ? random.next() : hash.of(request.key)
+    const drawn = request.key === undefined ? random.next() : unit(hash.of(request.key))
     if (drawn < least) return candidates
     // Takes part whose part is above what was drawn: (age / window) ^ (1 / aggression) > drawn.
     ages.oldFrom(time - window * drawn ** aggression)

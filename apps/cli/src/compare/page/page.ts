@@ -11,8 +11,8 @@ import {
 } from '@conclave/simulator'
 import { figure, percent, type Row, type Section, sectionsOf, withUnit } from '../rows.ts'
 import { settingLine } from '../table.ts'
+import { documentOf, paragraph, tag } from './parts.ts'
 import { axisOf, type Line, linear, logarithmic, markOf, type Plot, plotOf } from './plots.ts'
-import { styleSheet } from './style.ts'
 
 export interface PageAbout {
   /** What gives the same figures again. */
@@ -22,11 +22,6 @@ export interface PageAbout {
 
 /** The engines of a comparison with their figures in clusters of one size. */
 type Contenders = readonly { readonly engine: string; readonly at: number; readonly figures: EngineFigures }[]
-
-const tag = (name: string, style: string | undefined, content: readonly string[] | string): string =>
-  element(name, { class: style }, content)
-
-const paragraph = (words: string, style?: string): string => tag('p', style, escaped(words))
 
 const legend = (engines: readonly string[]): string =>
   tag(
@@ -243,17 +238,5 @@ export const pageOf = (comparison: Comparison, { command, version }: PageAbout):
       paragraph(`Conclave ${version}.`, 'faint'),
     ]),
   ]
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(heading)}</title>
-<style>${styleSheet}</style>
-</head>
-<body>
-<main>${body.join('\n')}</main>
-</body>
-</html>
-`
+  return documentOf(heading, body)
 }

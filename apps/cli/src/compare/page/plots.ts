@@ -24,16 +24,18 @@ export interface Plot {
   /** Bars begin at the left edge; dots stand alone. */
   readonly mark: 'bar' | 'dot'
   readonly lines: readonly Line[]
+  /** Room for the names, in pixels; names that do not fit are cut. */
+  readonly namesWidth?: number
   /** Room for the figures, in pixels. */
   readonly wordsWidth?: number
 }
 
 const width = 300
 const lineHeight = 20
-const namesWidth = 56
+const usualNamesWidth = 56
 const gap = 8
-/** Longer names are cut: they stand in full in the legend. */
-const longestName = 9
+/** Pixels of a letter, about. */
+const letterWidth = 6
 
 const shapes: readonly ((x: number, y: number, style: string) => string)[] = [
   (cx, cy, style) => element('circle', { class: style, cx, cy, r: 4.5 }),
@@ -49,7 +51,11 @@ const oneDecimal = (value: number): number => Math.round(value * 10) / 10
 export const markOf = (at: number, x: number, y: number): string =>
   shapes[at % shapes.length]?.(oneDecimal(x), oneDecimal(y), `e${at % colours}`) ?? ''
 
-const shortened = (name: string): string => (name.length <= longestName ? name : `${name.slice(0, longestName - 1)}…`)
+/** Names that are cut stand in full in the legend. */
+const shortened = (name: string, room: number): string => {
+  const longest = Math.floor(room / letterWidth)
+  return name.length <= longest ? name : `${name.slice(0, longest - 1)}…`
+}
 
 const text = (style: string, x: number, y: number, words: string): string =>
   element('text', { class: style, x, y }, escaped(words))
@@ -78,7 +84,7 @@ const rangePath = (from: number, to: number, y: number): string =>
   `M${oneDecimal(from)} ${y}H${oneDecimal(to)}M${oneDecimal(to)} ${y - 4}V${y + 4}`
 
 export const plotOf = (plot: Plot): string => {
-  const { lines, grid = [], scale, wordsWidth = 66 } = plot
+  const { lines, grid = [], scale, namesWidth = usualNamesWidth, wordsWidth = 66 } = plot
   const height = lines.length * lineHeight
   const [left, right] = [namesWidth, width - wordsWidth - gap]
   const room = right - left
@@ -89,7 +95,7 @@ export const plotOf = (plot: Plot): string => {
   const rows = lines.map((line, at) => {
     const y = at * lineHeight + lineHeight / 2
     return [
-      text('name', 0, y + 4, shortened(line.engine)),
+      text('name', 0, y + 4, shortened(line.engine, namesWidth)),
       drawn(plot, line, y, left, room),
       text('end', width, y + 4, line.words),
     ].join('')
@@ -106,7 +112,7 @@ export const axisOf = (
   { scale, wordsWidth = 66 }: Pick<Plot, 'scale' | 'wordsWidth'>,
   ticks: readonly (readonly [value: number, words: string])[],
 ): string => {
-  const [left, right] = [namesWidth, width - wordsWidth - gap]
+  const [left, right] = [usualNamesWidth, width - wordsWidth - gap]
   const words = ticks.map(([value, tick]) => text('tick middle', left + scale(value) * (right - left), 12, tick))
   return element('svg', { class: 'plot', viewBox: `0 0 ${width} 16`, 'aria-hidden': 'true' }, words)
 }

@@ -68,6 +68,7 @@ svg .end{text-anchor:end}svg .middle{text-anchor:middle}
 svg .grid{stroke:var(--rule);stroke-width:1}
 svg .range{stroke-width:2;stroke-linecap:round;fill:none}
 svg .thin{opacity:.55}
+svg .wrong-bar{fill:#d1242f}
 ${engineClasses}
 code{font:13px ui-monospace,'DejaVu Sans Mono',monospace;overflow-wrap:anywhere}
 footer{margin-top:48px;padding-top:16px;border-top:1px solid var(--rule);font-size:14px}
