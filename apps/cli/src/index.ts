@@ -20,6 +20,7 @@ import { KvPut } from './commands/kv/put.ts'
 import { KvWatch } from './commands/kv/watch.ts'
 import { Lock } from './commands/lock.ts'
 import { LockList } from './commands/lock-list.ts'
+import { LockToken } from './commands/lock-token.ts'
 import { Logs } from './commands/logs.ts'
 import { MemberAdd } from './commands/member/add.ts'
 import { MemberPromote, MemberRemove, MemberUpdate, MoveLeader } from './commands/member/change.ts'
@@ -84,6 +85,7 @@ export const COMMANDS = {
   lock: Lock,
   elect: Elect,
   'lock-list': LockList,
+  'lock-token': LockToken,
   'fs:ls': FsLs,
   'fs:cat': FsCat,
   'fs:write': FsWrite,

@@ -12,6 +12,7 @@ import { Session, type SessionOptions } from './locks/session.ts'
 import { ClusterMembership } from './membership.ts'
 import type { LeaderNews, MemberNews, NodeStatus } from './protocol.ts'
 import { Reads } from './reads.ts'
+import { type LocalReads, Spread } from './spread.ts'
 import { Ticker } from './ticker.ts'
 import { type ClientClock, systemClock } from './time.ts'
 import type { Watcher } from './watch.ts'
@@ -32,6 +33,11 @@ export interface ClientInit {
   readonly signal?: AbortSignal
   /** Milliseconds for `connect`, and for each call that says nothing else. Default 10,000. */
   readonly timeout?: number
+  /**
+   * Spreads reads of level `local` over all members that are reached, learners too. Two reads may then go to different nodes, and the later one see an older state. Default: they all go to one node,
+   * the first endpoint if it can be reached.
+   */
+  readonly localReads?: LocalReads
   /** Default: none. */
   readonly logger?: Logger
   /** How nodes are dialled, what the time is, and where chance comes from: for tests and simulations. */
@@ -115,6 +121,7 @@ class ConnectedClient implements Client {
       endpoints,
       local,
       cluster,
+      wide: init.localReads !== undefined,
       dial: world?.dial ?? this.#dialer.dial,
       clock,
       random,
@@ -129,7 +136,8 @@ class ConnectedClient implements Client {
     const wake = (): void => this.#ticker.wake()
     const shared = { cluster: this.#cluster, clock, random, wake }
     this.#writes = new Writes({ ...shared, newSessionId: randomSession })
-    this.#reads = new Reads(shared)
+    const spread = init.localReads === undefined ? {} : { spread: new Spread(init.localReads, { clock, random }) }
+    this.#reads = new Reads({ ...shared, ...spread })
     this.#errands = new Errands(shared)
     this.#asks = new Asks(shared)
     this.#patientWrites = new Writes({ ...shared, newSessionId: randomSession, blockCommands: 1 })
@@ -286,7 +294,7 @@ class ConnectedClient implements Client {
 
 /**
  * Connects to a cluster: resolves once one node has said welcome, whether or not there is a leader.
- * @throws InvalidEndpoint, Unavailable if no node is reached in time, Aborted.
+ * @throws InvalidEndpoint; RangeError for a strategy of local reads that there is not; Unavailable if no node is reached in time, Aborted.
  */
 export const connect = async (init: ClientInit): Promise<Client> => {
   const client = new ConnectedClient(init)

@@ -27,6 +27,8 @@ export interface ClusterInit {
   readonly local: Connector | undefined
   /** Empty: whichever it is. */
   readonly cluster: string
+  /** Every member is reached, not only the leader and one more. */
+  readonly wide?: boolean
   readonly dial: Dial
   readonly clock: ClientClock
   readonly random: Random
@@ -38,7 +40,7 @@ export interface ClusterInit {
 
 /**
  * Where the nodes are, which one leads, and the connections to them: one to the leader and at least one to another member, which tells of the
- * next leader when this one hangs. While no leader can be reached, everybody is asked.
+ * next leader when this one hangs. While no leader can be reached, everybody is asked; and always if local reads are spread.
  */
 export class Cluster implements ConnectionEvents {
   readonly #init: ClusterInit
@@ -87,6 +89,12 @@ export class Cluster implements ConnectionEvents {
     const isMember = (node: Known): boolean => this.#members.some(({ id }) => id === node.id)
     const candidates = named.length === 1 ? named : [...[...named, ...known].filter(isMember), ...named, ...known]
     return candidates.map((node) => this.#ready(node)).find((connection) => connection !== undefined)
+  }
+
+  /** The connections to members that are ready. */
+  memberConnections(): readonly Connection[] {
+    const found = this.#members.map(({ id }) => this.#ready(this.#nodes.get(id)))
+    return found.filter((connection) => connection !== undefined)
   }
 
   /** The connection to this node, once it is ready; undefined if that fails now. Dials if needed. */
@@ -145,7 +153,7 @@ export class Cluster implements ConnectionEvents {
     if (!this.#open) return
     const { id } = this.#leader
     const leader = id === undefined ? undefined : this.#nodes.get(id)
-    if (this.#ready(leader) === undefined) {
+    if (this.#ready(leader) === undefined || this.#init.wide === true) {
       for (const node of this.#nodes.values()) this.#want(node)
       return
     }

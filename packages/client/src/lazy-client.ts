@@ -1,13 +1,14 @@
+import { unlessAborted } from './abortable.ts'
 import { type Client, type ClientInit, connect } from './client.ts'
 import { parseEndpoint } from './dialer.ts'
-import { ClientClosed, InvalidEndpoint } from './errors.ts'
+import { Aborted, ClientClosed, InvalidEndpoint } from './errors.ts'
 import type { Session, SessionOptions } from './locks/session.ts'
 
 /** A client that need not reach the cluster to begin with. Close it, or `await using` it. */
 export interface LazyClient extends AsyncDisposable {
   /** The client: connected by the first call that succeeds, the same one from then on. @throws as `connect`: try again. */
   client(): Promise<Client>
-  /** As `Client.session`, once it is connected. @throws as `connect` as well. */
+  /** As `Client.session`, once it is connected. @throws as `connect` as well; Aborted. */
   session(options?: SessionOptions): Promise<Session>
   /** Closes the client, if there is one; what waits fails. Safe to call twice. */
   close(): Promise<void>
@@ -45,7 +46,13 @@ export const lazyClient = (init: Omit<ClientInit, 'signal'>): LazyClient => {
   }
   return {
     client,
-    session: async (options) => (await client()).session(options),
+    session: async (options) => {
+      const { signal: given = new AbortController().signal } = options ?? {}
+      // Who gives up does not wait for the connection, which others may still want.
+      const present = await unlessAborted(client(), given)
+      if (present === undefined) throw new Aborted(true, given.reason)
+      return present.session(options)
+    },
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -4,6 +4,7 @@ import type { Cluster } from './cluster.ts'
 import type { Connection, PendingRead, ReadResult } from './connection.ts'
 import { ClientClosed, Overloaded, Refused } from './errors.ts'
 import { type ReadLevel, readLevels } from './protocol.ts'
+import type { Spread, SpreadRead } from './spread.ts'
 import { backoff, type ClientClock } from './time.ts'
 
 /** Reads that one connection may owe, and that may wait in all. */
@@ -27,6 +28,8 @@ class Read extends Call implements PendingRead {
   readonly query: Uint8Array
   /** Where the present attempt was sent. */
   sentTo: Connection | undefined
+  /** The present attempt, if it was sent to one of several. */
+  spread: SpreadRead | undefined
   readonly #owner: Reads
   readonly #complete: (reply: Uint8Array) => void
   readonly #reject: (error: unknown) => void
@@ -71,6 +74,8 @@ export interface ReadsInit {
   readonly clock: ClientClock
   readonly random: Random
   readonly wake: () => void
+  /** Local reads are spread over the nodes. Default: all go to one. */
+  readonly spread?: Spread
 }
 
 /** The reads of a client: those of one turn leave together. They have no effect, so they are simply asked again when a node is lost. */
@@ -109,6 +114,8 @@ export class Reads {
 
   forget(read: Read): void {
     this.#all.delete(read)
+    // Given up by its caller: the node is not to blame.
+    read.spread?.ended()
   }
 
   #schedule(): void {
@@ -122,7 +129,9 @@ export class Reads {
 
   /** A connection came or went, or the leader is another: what a former leader owes is asked of the present one. */
   changed(): void {
-    const leader = this.#init.cluster.leaderConnection()
+    const { cluster, spread } = this.#init
+    spread?.reached(cluster.memberConnections())
+    const leader = cluster.leaderConnection()
     if (leader !== undefined) {
       for (const read of this.#all) {
         if (read.level === 'local' || read.sentTo === undefined || read.sentTo === leader) continue
@@ -134,8 +143,10 @@ export class Reads {
     this.#schedule()
   }
 
-  #again(read: Read): void {
+  #again(read: Read, why?: string): void {
     read.sentTo = undefined
+    read.spread?.ended(why)
+    read.spread = undefined
     this.#queue.push(read)
   }
 
@@ -145,15 +156,22 @@ export class Reads {
     this.#queue = []
     for (const level of readLevels) {
       const reads = queue.filter((read) => read.level === level && !read.settled)
-      if (reads.length > 0) this.#send(level, reads)
+      if (reads.length > 0) this.#route(level, reads)
     }
   }
 
-  #send(level: ReadLevel, reads: Read[]): void {
-    const { cluster } = this.#init
-    const connection = level === 'local' ? cluster.anyConnection() : cluster.leaderConnection()
+  #route(level: ReadLevel, reads: Read[]): void {
+    const { cluster, spread } = this.#init
+    if (level !== 'local') return this.#send(level, reads, cluster.leaderConnection())
+    if (spread === undefined) return this.#send(level, reads, cluster.anyConnection())
+    for (const read of reads) read.spread = spread.pick(read.query)
+    for (const [connection, own] of Map.groupBy(reads, (read) => read.spread?.connection))
+      this.#send(level, own, connection ?? cluster.anyConnection())
+  }
+
+  #send(level: ReadLevel, reads: Read[], connection: Connection | undefined): void {
     const room = connection === undefined ? 0 : roomFor(connection, reads)
-    if (reads.length > room) this.#queue.push(...reads.splice(room))
+    if (reads.length > room) for (const read of reads.splice(room)) this.#again(read)
     if (connection === undefined || reads.length === 0) return
     for (const read of reads) read.sentTo = connection
     connection.read(level, reads)
@@ -163,6 +181,7 @@ export class Reads {
     // Whoever answers, the answer is one: a deposed leader cannot confirm a linearizable read.
     if (result.type === 'reply') {
       this.#failures = 0
+      if (read.sentTo === from) read.spread?.ended()
       read.complete(result.reply)
       if (this.#queue.length > 0) this.#schedule()
       return
@@ -170,13 +189,13 @@ export class Reads {
     if (read.settled || read.sentTo !== from) return
     switch (result.type) {
       case 'lost':
-        this.#again(read)
+        this.#again(read, 'lost')
         return this.#schedule()
       case 'refused': {
         const { reason } = result
         read.refusal = reason
         if (!passing(reason)) return read.fail(new Refused(reason, `the cluster refused the read: ${reason}`))
-        this.#again(read)
+        this.#again(read, reason)
         return this.#hold()
       }
       default:
@@ -195,7 +214,11 @@ export class Reads {
   /** Gives up the reads whose time is up. */
   sweep(now: number): void {
     const problems = this.#init.cluster.problems()
-    for (const read of this.#all) if (read.deadline <= now) read.expire(problems)
+    for (const read of this.#all) {
+      if (read.deadline > now) continue
+      read.spread?.ended('late')
+      read.expire(problems)
+    }
   }
 
   close(): void {

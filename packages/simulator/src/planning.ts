@@ -1,7 +1,7 @@
 /** What the run of a seed is like: everything is decided here, and in the scenario. */
 import type { Random } from '@conclave/interface'
 import { leastMessageBytes, mostMessageBytes } from './limits.ts'
-import type { FaultType, NodeNumber, NodeTraits, Plan, Workload } from './plan.ts'
+import type { Fault, FaultType, NodeNumber, NodeTraits, Plan, Workload } from './plan.ts'
 import { plot, Scenario, weatherOf } from './scenario.ts'
 import { between, chance, integer, pick, streamsOf } from './streams.ts'
 
@@ -61,6 +61,12 @@ const brokenAtEnd = (random: Random, nodes: number): Plan['broken'] => {
   return broken
 }
 
+/** Leases end, and lines form, more slowly than a storm changes everything: half of the seeds of locks keep only some of their faults. */
+const calmed = (faults: readonly Fault[], random: Random): readonly Fault[] => {
+  const kept = chance(random, 0.5) ? 1 : between(random, 0.05, 0.4)
+  return faults.filter(() => chance(random, kept))
+}
+
 const checkOptions = ({ nodes, clients, operationsEach, durationMillis }: PlanOptions): void => {
   const check = (what: string, value: number | undefined, least: number, most: number): void => {
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= least && value <= most))
@@ -94,6 +100,7 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
   const spares = wanted('add') || wanted('disk-lost') || wanted('disk-corruption') ? mostSpares : 0
   const scenario = new Scenario(streams('faults'), nodes, spares, wanted)
   plot(scenario, streams('pace'), chaosMillis)
+  const kept = workload === 'locks' ? calmed(scenario.faults, streams('calm')) : scenario.faults
   const traits = Array.from({ length: nodes + spares }, (_, at) =>
     traitsOf(streams('traits', at + 1), leases, mixed && at < nodes, workload),
   )
@@ -108,7 +115,7 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
     messageBytes: chance(streams('messages'), 0.3) ? mostMessageBytes : leastMessageBytes,
     weather: weatherOf(streams('weather')),
     traits,
-    faults: scenario.faults.filter(({ at }) => at < chaosMillis).sort((a, b) => a.at - b.at || a.id - b.id),
+    faults: kept.filter(({ at }) => at < chaosMillis).sort((a, b) => a.at - b.at || a.id - b.id),
     chaosMillis,
     broken: brokenAtEnd(streams('broken'), nodes),
     patienceMillis,

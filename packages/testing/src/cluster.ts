@@ -39,7 +39,7 @@ export interface TestClusterInit {
 }
 
 /** What a client of a test cluster may say for itself; see `ClientInit`. */
-export type ClientOptions = Pick<ClientInit, 'timeout' | 'signal' | 'logger'>
+export type ClientOptions = Pick<ClientInit, 'timeout' | 'signal' | 'logger' | 'localReads'>
 
 /** A cluster in this process. `close` it, or `await using` it: until then it keeps the program alive. */
 export interface TestCluster extends AsyncDisposable {

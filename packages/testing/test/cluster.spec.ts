@@ -1,6 +1,7 @@
-import { Aborted, textOf, Unavailable } from '@conclave/client'
+import { outlierEjection, roundRobin } from '@conclave/balance'
+import { Aborted, type ReadTarget, textOf, Unavailable } from '@conclave/client'
 import type { ApplyContext, Capture, Service, ServiceEffects, ServiceInput, StateMachine } from '@conclave/interface'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { NodeNotRunning, NoLeader, type TestNode, testCluster } from '../src/index.ts'
 
 const others = (nodes: readonly TestNode[], but: TestNode): TestNode[] => nodes.filter((node) => node !== but)
@@ -169,6 +170,37 @@ describe('a test cluster', () => {
     await client.membership.moveLeader(heir?.id ?? '')
     expect((await cluster.waitForLeader()).name).toBe(heir?.name)
     expect(await client.kv.put('after', 'y')).toMatchObject({ done: true })
+  })
+
+  test('spreads local reads: over members that come, none to one that is stopped, and none is lost', async () => {
+    await using cluster = await testCluster({ nodes: 3 })
+    const answered = new Map<string, number>()
+    const turns = roundRobin<ReadTarget>()
+    const client = await cluster.client({
+      localReads: outlierEjection(
+        {
+          pick: (request, candidates) => turns.pick(request, candidates),
+          settled: ({ id }, { error }) => {
+            if (error === undefined) answered.set(id, (answered.get(id) ?? 0) + 1)
+          },
+        },
+        { now: () => performance.now(), consecutiveErrors: 1, maxEjected: 0.5 },
+      ),
+    })
+    await client.kv.put('k', 'v')
+    const nodesOf = async (count: number): Promise<number> => {
+      answered.clear()
+      await Promise.all(Array.from({ length: count }, () => client.kv.get('k', { level: 'local' })))
+      return answered.size
+    }
+    await vi.waitUntil(async () => (await nodesOf(30)) === 3, 10_000)
+    await cluster.addNode()
+    await vi.waitUntil(async () => (await nodesOf(40)) === 4, 10_000)
+    const [stopped] = others(cluster.nodes, await cluster.waitForLeader())
+    stopped?.pause()
+    expect(await nodesOf(40)).toBe(3)
+    expect(answered.get(stopped?.id ?? '')).toBeUndefined()
+    stopped?.resume()
   })
 
   test('runs machines of its own, and applies each command once', async () => {

@@ -169,6 +169,24 @@ describe.each([
       await eventually(() => follower.current?.instances).toEqual([])
     })
 
+    test('misses nothing that its followers were not told before the leader died', async () => {
+      const web = fresh()
+      await using session = await client.session()
+      const leader = await cluster.waitForLeader()
+      const [home, other] = cluster.nodes.filter((node) => node !== leader)
+      if (home === undefined || other === undefined) throw new Error('three nodes')
+      const registration = await new ServiceRegistry(session).register(web, { address: '10.0.0.1:1' })
+      await using follower = followService(home.client, web)
+      await eventually(() => follower.current?.instances).toHaveLength(1)
+      cluster.partition([[leader, other], [home]])
+      await registration.update({ weight: 2 })
+      await leader.kill()
+      cluster.heal()
+      await eventually(() => follower.current?.instances).toMatchObject([{ weight: 2 }])
+      expect(follower.current?.stale).toBe(false)
+      await leader.restart()
+    })
+
     test('ends a watch by its signal, and with its session', async () => {
       const web = fresh()
       const session = await client.session()
@@ -456,6 +474,19 @@ describe.each([
   })
 })
 
+test('the list of a cluster of one is fresh again when that goes on', async () => {
+  await using cluster = await testCluster({ nodes: 1 })
+  const client = await cluster.client()
+  await using follower = followService(client, 'web', { ttl: '500ms' })
+  await using _ = keepRegistered(client, 'web', { address: '127.0.0.1:1' })
+  await eventually(() => follower.current?.instances).toHaveLength(1)
+  cluster.node('n1').pause()
+  await eventually(() => follower.current?.stale).toBe(true)
+  cluster.node('n1').resume()
+  await eventually(() => follower.current?.stale).toBe(false)
+  expect(follower.current?.instances).toHaveLength(1)
+})
+
 test('a client that connects when it can fails each call until then, and every one after it is closed', async () => {
   expect(() => lazyClient({ endpoints: ['127.0.0.1:1'] })).toThrow(InvalidEndpoint)
   expect(() => lazyClient({})).toThrow(InvalidEndpoint)
@@ -468,4 +499,17 @@ test('a client that connects when it can fails each call until then, and every o
   await expect(client.session()).rejects.toThrow(/nobody is there/)
   await client.close()
   await expect(client.session()).rejects.toThrow(/closed/)
+})
+
+test('following and registering over a client that is still connecting end at once', async () => {
+  await using client = lazyClient({
+    endpoints: ['/ip4/127.0.0.1/tcp/1/p2p/MemoryNodeNumber1'],
+    timeout: 3_600_000,
+    world: { dial: () => new Promise(() => {}) },
+  })
+  const follower = followService(client, 'web')
+  const kept = keepRegistered(client, 'web', { address: '127.0.0.1:1' })
+  await Promise.all([follower.close(), kept.close()])
+  expect(follower.current).toBeUndefined()
+  expect(kept.state).toEqual({ type: 'closed' })
 })

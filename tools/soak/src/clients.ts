@@ -5,7 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Client, connect, type KvEntry } from '@conclave/client'
 import { type Random, seededRandom } from '@conclave/interface'
-import { micros, type Operation, type Outcome } from './history.ts'
+import { type Hold, micros, type Operation, type Outcome } from './history.ts'
+import { workWithLocks } from './lockers.ts'
 import type { ClientsInit, FromClients, ToClients } from './messages.ts'
 import { LineFile, Recorder } from './recorder.ts'
 
@@ -74,6 +75,7 @@ const connected = async (): Promise<Client> => {
 }
 
 const file = await LineFile.create(init.file)
+const holds = await LineFile.create(init.holds)
 const counts: Record<string, number> = {}
 let operations = 0
 const write = (operation: Operation): void => {
@@ -83,18 +85,32 @@ const write = (operation: Operation): void => {
   file.write(operation)
 }
 
+const writeHold = (hold: Hold): void => {
+  counts.locks = (counts.locks ?? 0) + 1
+  holds.write(hold)
+}
+
 const clients = await Promise.all(Array.from({ length: init.clients }, connected))
 const progress = setInterval(() => tell({ type: 'progress', counts }), 500)
-await Promise.all(
-  Array.from({ length: init.workers }, (_, at) => {
+const clientOf = (worker: number): Client => clients[worker % clients.length] as Client
+await Promise.all([
+  ...Array.from({ length: init.workers }, (_, at) => {
     const worker = `${init.name}w${at}`
-    const client = clients[at % clients.length] as Client
-    return work(worker, new Recorder(worker, client, write), seededRandom(init.seed + at))
+    return work(worker, new Recorder(worker, clientOf(at), write), seededRandom(init.seed + at))
   }),
-)
+  ...Array.from({ length: init.lockers }, (_, at) =>
+    workWithLocks({
+      name: `${init.name}l${at}`,
+      client: clientOf(at),
+      random: seededRandom(init.seed + 500 + at),
+      stopping: stopping.signal,
+      write: writeHold,
+    }),
+  ),
+])
 clearInterval(progress)
 await Promise.all(clients.map((client) => client.close()))
-await file.close()
+await Promise.all([file.close(), holds.close()])
 tell({ type: 'progress', counts })
 tell({ type: 'done', operations })
 process.disconnect()

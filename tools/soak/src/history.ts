@@ -44,6 +44,19 @@ export interface WatchedEvent {
   readonly value?: string
 }
 
+/** That a lock was held by its holder's own account, from a time at which it asked whether it is to another. */
+export interface Hold {
+  readonly worker: string
+  readonly path: string
+  readonly mode: 'exclusive' | 'shared'
+  /** The fencing token. */
+  readonly token: string
+  readonly from: number
+  readonly until: number
+  /** It was not given back but lost. */
+  readonly lost: boolean
+}
+
 /** Now, in microseconds of the monotonic clock that all processes of the machine share. */
 export const micros = (): number => Number(process.hrtime.bigint() / 1000n)
 

@@ -10,6 +10,8 @@ export interface ClientsInit {
   readonly clients: number
   /** Workers, spread over the clients; each makes one call at a time. */
   readonly workers: number
+  /** Workers that hold locks, each with a session of the lock service. */
+  readonly lockers: number
   readonly keys: number
   readonly seed: number
   /** Microseconds of the shared clock at which the run began: it names the generation of keys that is in use. */
@@ -18,7 +20,9 @@ export interface ClientsInit {
   readonly generationMillis: number
   /** Half of the reads ask for a lease instead of a round to a quorum; they are held to the same. */
   readonly leases: boolean
+  /** Where operations go, and where the holds of locks. */
   readonly file: string
+  readonly holds: string
 }
 
 export type ToClients = { readonly type: 'stop' }

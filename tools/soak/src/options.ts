@@ -16,6 +16,7 @@ export const usage = `Real nodes, real disks and real clients under a nemesis; t
   --disks KIND      loop: a small ext4 of its own a node, which can be filled; plain: directories. Default: loop if possible
   --faults LIST     only these, by comma: ${faultKinds.join(' ')}
   --workers N       clients' workers in all (default 12, in two processes)
+  --lockers N       workers that hold locks, in all (default 6; 0: none)
   --leases          the nodes read under leases, and half of the reads ask for that
   --bound SECONDS   a healed cluster must acknowledge a write within this (default 20)
   --dir DIRECTORY   where the nodes keep their data, on a real disk (default: node_modules/.cache/soak)
@@ -34,6 +35,7 @@ export interface Options {
   readonly disks: 'loop' | 'plain' | undefined
   readonly faults: readonly string[] | undefined
   readonly workers: number
+  readonly lockers: number
   readonly leases: boolean
   readonly boundMillis: number
   readonly directory: string | undefined
@@ -87,6 +89,7 @@ export const optionsOf = (args: readonly string[]): Options => {
     disks: oneOf('disks', values.disks, ['loop', 'plain']),
     faults: faultsOf(values.faults),
     workers: wholeOf('workers', values.workers, 1, 256),
+    lockers: wholeOf('lockers', values.lockers, 0, 256),
     leases: values.leases,
     boundMillis: numberOf('bound', values.bound, 1, 600) * 1000,
     directory: values.dir,
@@ -111,6 +114,7 @@ const parse = (args: readonly string[]) => {
         disks: { type: 'string' },
         faults: { type: 'string' },
         workers: { type: 'string', default: '12' },
+        lockers: { type: 'string', default: '6' },
         leases: { type: 'boolean', default: false },
         bound: { type: 'string', default: '20' },
         dir: { type: 'string' },

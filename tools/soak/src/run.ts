@@ -5,12 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { seededRandom } from '@conclave/interface'
 import { type Checked, check } from './check/index.ts'
+import { checkLocks } from './check/locks.ts'
 import type { Violation } from './check/violation.ts'
 import { nodeCommand, startChild, Talker } from './child.ts'
 import { Cluster, clusterName } from './cluster.ts'
 import { fileSystemOf, loopObstacle } from './disks.ts'
 import type { MembershipHands } from './fault.ts'
-import { micros, type Operation, readLines, type WatchedEvent } from './history.ts'
+import { type Hold, micros, type Operation, readLines, type WatchedEvent } from './history.ts'
 import { Ledger } from './ledger.ts'
 import type { ClientsInit, FromClients, ObserverInit, ToClients } from './messages.ts'
 import { type FaultRecord, Nemesis, type Round } from './nemesis.ts'
@@ -31,6 +32,7 @@ export interface RunResult {
   readonly place: Place
   readonly rounds: readonly Round[]
   readonly operations: readonly Operation[]
+  readonly holds: readonly Hold[]
   readonly events: number
   readonly violations: readonly Violation[]
   /** Undefined: the nodes did not come to rest, so that there was nothing to check. */
@@ -162,6 +164,8 @@ class Soak {
       const final = await this.#onlooker?.final()
       onStage('checking the history')
       const operations = await this.#operations()
+      const holds = await this.#holds()
+      if (options.lockers > 0) this.#violations.push(...checkLocks(holds))
       const events = await readLines<WatchedEvent>(this.#file('events.ndjson'))
       if (final !== undefined && final.nodes.length !== options.nodes)
         this.#violation('membership', `the cluster ended with ${final.nodes.map(({ name }) => name)}`)
@@ -172,6 +176,7 @@ class Soak {
         place: this.#place,
         rounds,
         operations,
+        holds,
         events: events.length,
         violations: this.#violations,
         checked,
@@ -198,7 +203,7 @@ class Soak {
 
   async #start(): Promise<void> {
     const { options } = this.#init
-    const { nodes, workers, seed } = options
+    const { nodes, workers, lockers, seed } = options
     await this.#network.build()
     const names = Array.from({ length: nodes }, (_, at) => `n${at + 1}`)
     const cluster = await Cluster.make({
@@ -225,18 +230,28 @@ class Soak {
     await onlooker.ready()
     if ((await onlooker.probe()) === undefined) throw new Error(`the cluster did not come up; see ${this.#directory}`)
     const began = micros()
-    const each = clientHosts.map((_, at) => Math.ceil((workers - at) / clientHosts.length)).filter((count) => count > 0)
+    const share = (all: number, at: number): number => Math.max(0, Math.ceil((all - at) / clientHosts.length))
+    const each = clientHosts.map((_, at) => share(workers, at)).filter((count) => count > 0)
     for (const [at, count] of each.entries()) {
       const name = `c${at + 1}`
-      const file = this.#file(`${name}.ndjson`)
+      const files = { file: this.#file(`${name}.ndjson`), holds: this.#file(`${name}-locks.ndjson`) }
       const shape = {
         clients: Math.min(2, count),
         workers: count,
+        lockers: share(lockers, at),
         keys: 6,
         generationMillis: 6000,
         leases: options.leases,
       }
-      this.#startClients({ name, endpoints, cluster: clusterName, ...shape, seed: seed + 1000 * (at + 1), began, file })
+      this.#startClients({
+        name,
+        endpoints,
+        cluster: clusterName,
+        ...shape,
+        seed: seed + 1000 * (at + 1),
+        began,
+        ...files,
+      })
     }
     await Promise.all(this.#clients.map((clients) => clients.next('progress', 30_000)))
   }
@@ -313,6 +328,11 @@ class Soak {
     const names = ['observer', ...this.#clients.map((_, at) => `c${at + 1}`)]
     const parts = await Promise.all(names.map((name) => readLines<Operation>(this.#file(`${name}.ndjson`))))
     return parts.flat().sort((a, b) => a.invoked - b.invoked)
+  }
+
+  async #holds(): Promise<Hold[]> {
+    const files = this.#clients.map((_, at) => this.#file(`c${at + 1}-locks.ndjson`))
+    return (await Promise.all(files.map((file) => readLines<Hold>(file)))).flat()
   }
 
   /** Ends every process; what they have written stays. */

@@ -84,6 +84,7 @@ describe('a soak', { timeout: 180_000 }, () => {
       expect(report.faults.survived).toBe(report.faults.injected)
       expect(report.operations.byOutcome.ok).toBeGreaterThan(report.operations.total / 2)
       expect(report.watchedWrites).toBeGreaterThan(100)
+      expect(report.locks.held).toBeGreaterThan(10)
       expect(await leftovers(soak.child.pid, directory)).toEqual([])
     }),
   )

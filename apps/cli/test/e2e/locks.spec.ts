@@ -107,6 +107,16 @@ describe('conclave lock', { timeout: 120_000 }, () => {
     expect(await next.ended).toMatchObject({ code: 0, stdout: 'mine\n' })
   })
 
+  test('has tokens above those of a cluster that was before', async () => {
+    const before = await json<{ token: string }>(cwd, ['lock-token'])
+    const above = BigInt(before.token) + 1000n
+    expect((await run(cwd, ['lock-token', '--raise-above', String(above)])).stdout).toBe(`${above}\n`)
+    const next = await run(cwd, ['lock', fresh(), '--', 'sh', '-c', 'echo $CONCLAVE_LOCK_TOKEN'])
+    expect(BigInt(next.stdout.trim())).toBeGreaterThan(above)
+    expect((await run(cwd, ['lock-token', '--raise-above', '-1'])).code).toBe(2)
+    expect((await run(cwd, ['lock-token', '--raise-above', '1e9'])).stderr).toContain('whole number up to 2^63')
+  })
+
   test('is held by several that share it', async () => {
     const name = fresh()
     const holder = await holding(name, ['--shared'])

@@ -611,6 +611,17 @@ export class Session implements AsyncDisposable {
   }
 
   /**
+   * Lets every later fencing token be above `above`, up to 2^63: for a cell that was made anew, beside resources that have seen the tokens of the one before. @returns the highest token so far.
+   * @throws RangeError; SessionLost.
+   */
+  async raiseToken(above: bigint): Promise<bigint> {
+    if (above < 0n || above > limits.token)
+      throw new RangeError(`a token that others are to be above is from 0 to ${limits.token}, got ${above}`)
+    const reply = await this.command({ type: 'raiseToken', session: this.id, above }, 'the token')
+    return reply.status === 'done' ? reply.token : above
+  }
+
+  /**
    * Ends another session of this same client, by its key: what that one holds passes on at once. One that is not there is ended already.
    * @throws Refused if it is somebody else's; SessionLost.
    */

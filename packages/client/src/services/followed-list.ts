@@ -3,6 +3,8 @@ import type { ServiceList } from './service-list.ts'
 
 const byId = (a: ServiceInstance, b: ServiceInstance): number => (a.id < b.id ? -1 : 1)
 
+const settling = 'the cluster is back, and instances that are missing have time to register again'
+
 /**
  * What a follower knows of a service. While the cluster is away the last list stays. When it is back, whoever was on the list and is not registered any more may only have lost its session
  * as well, and be about to register again: it stays for a while, and so long the list counts as stale.
@@ -72,8 +74,7 @@ export class FollowedList {
       return this.#publish({ service, instances: this.#heard, stale: false })
     }
     const instances = [...this.#heard, ...this.#missing].sort(byId)
-    const reason = `${this.#missing.length} that are not registered any more may be about to come back`
-    this.#publish({ service, instances, stale: true, since: current.since, reason })
+    this.#publish({ service, instances, stale: true, since: current.since, reason: settling })
   }
 
   #publish(list: ServiceList): void {

@@ -1,6 +1,6 @@
+import { unlessAborted } from '../abortable.ts'
 import { FileProblem } from '../locks/errors.ts'
 import type { FileEvent, Handle } from '../locks/handle.ts'
-import { unlessAborted } from './abortable.ts'
 import type { ServiceInstance } from './instance.ts'
 import { InstanceTable, type InstanceTableInit } from './instance-table.ts'
 

@@ -1,9 +1,9 @@
+import { unlessAborted } from '../abortable.ts'
 import { ClientClosed } from '../errors.ts'
 import type { Duration } from '../locks/durations.ts'
 import { FileProblem } from '../locks/errors.ts'
 import type { Handle } from '../locks/handle.ts'
 import { leaseOf, type Session } from '../locks/session.ts'
-import { unlessAborted } from './abortable.ts'
 import {
   checkedInstance,
   checkedServiceName,
@@ -213,9 +213,9 @@ class Keeper implements KeptRegistration {
     if ((await session.stat(this.#file)) === undefined) return
     this.#become({ type: 'waiting' })
     for await (const event of directory.events()) {
-      if (event.type === 'children' && event.name !== this.#instance.id) continue
-      // Whatever it was: it is looked at anew.
-      return
+      const isOther = event.type === 'children' && (event.name !== this.#instance.id || event.change !== 'removed')
+      // Whatever else it is, such as a fail-over: it is looked at anew.
+      if (!isOther) return
     }
   }
 

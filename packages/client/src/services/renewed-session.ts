@@ -1,11 +1,11 @@
+import { pause } from '../abortable.ts'
 import type { Client } from '../client.ts'
 import { ClientClosed, Refused } from '../errors.ts'
 import type { Duration } from '../locks/durations.ts'
 import { FileProblem } from '../locks/errors.ts'
 import type { Session } from '../locks/session.ts'
-import { pause } from './abortable.ts'
 
-/** What begins sessions: a client, or one that connects when it can (`lazyClient`). */
+/** What begins sessions: a client, or one that connects when it can (`lazyClient`). Whatever else does so has to give up by `options.signal`. */
 export type SessionSource = Pick<Client, 'session'>
 
 export interface RenewedSessionInit {

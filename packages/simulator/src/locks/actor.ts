@@ -84,7 +84,8 @@ export class Actor {
     clock.after(between(random, 150, 2_500), () => {
       if (this.#healed) return
       const dice = random.next()
-      if (dice < 0.35) this.#pause(between(random, 50, 1_500))
+      // Now and then for longer than a lease and the way of what was sent before.
+      if (dice < 0.35) this.#pause(chance(random, 0.4) ? between(random, 900, 1_600) : between(random, 50, 900))
       else if (dice < 0.65) this.#cutOff(between(random, 50, 1_500))
       else if (dice < 0.85) this.#kill()
       this.#harm(random)
@@ -163,6 +164,9 @@ export class Actor {
       principal: `client ${number}`,
       cutOff: ({ id }) => this.#cut > 0 && id !== this.#only,
       alone: chance(around.streams('actor alone', number), 0.3),
+      answered: () => {
+        if (this.#session !== undefined) this.#init.scene.looksAt(this.#session, number)
+      },
     })
     this.#program(port, clock).catch((error: unknown) => {
       if (!clock.dead)

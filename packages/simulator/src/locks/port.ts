@@ -29,6 +29,8 @@ export interface PortInit {
   readonly cutOff: (node: SimulatedNode) => boolean
   /** It has one connection, and hears of another leader only by that. */
   readonly alone: boolean
+  /** The client has acted on an answer. */
+  readonly answered: () => void
 }
 
 /** One call, by whichever link, until it is answered. */
@@ -170,6 +172,7 @@ export class SimulatedPort implements LockPort {
             if (outcome.type === 'refused') return this.#refused(own, outcome.leader)
             this.#settle(own)
             done(outcome.bytes.slice(), sentAt)
+            this.#init.answered()
           })
         })
         withdraw = () => link.send(() => taken())

@@ -82,8 +82,7 @@ export class LockScene {
     })
     session.on('safe', () => {
       if (jeopardy) this.#hit('jeopardy to safe')
-      if (this.#expired.has(session.id))
-        this.#around.broken('no early expiry', `client ${client} takes a session for safe that the log has expired`)
+      this.looksAt(session, client)
       this.#tell('returned', client, 'safe')
     })
     session.on('expired', () => {
@@ -104,6 +103,12 @@ export class LockScene {
     for (const path of life.cached) this.#deadCachers.push({ path, until })
     this.#lives.delete(session.id)
     this.#tell('returned', life.client, 'killed')
+  }
+
+  /** What a client takes its session for, by its own clock. */
+  looksAt(session: Session, client: number): void {
+    if (session.state === 'safe' && this.#expired.has(session.id))
+      this.#around.broken('no early expiry', `client ${client} takes a session for safe that the log has expired`)
   }
 
   /** The log says that a session's time is over: by its own clock it must know so, or be about to. */

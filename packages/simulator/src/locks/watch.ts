@@ -26,8 +26,14 @@ export interface LockWatchInit {
   readonly broken: (invariant: string, what: string) => void
 }
 
-const isSame = (a: LockParty, b: LockParty): boolean => a.session === b.session && a.handle === b.handle
-const keyOf = (path: string, { session, handle }: LockParty): string => `${path} ${session} ${handle}`
+type Party = Pick<LockParty, 'session' | 'handle'>
+const isSame = (a: Party, b: Party): boolean => a.session === b.session && a.handle === b.handle
+
+interface Waiter {
+  readonly session: bigint
+  readonly handle: number
+  readonly under: bigint
+}
 
 interface Opened {
   readonly path: string
@@ -41,11 +47,13 @@ export class LockWatch {
   #locks: ReadonlyMap<string, LockInfo> = new Map()
   #highest = 0n
   #reign = 0n
+  /** Log time of the command. */
+  #time = 0
   readonly #handles = new Map<string, Opened>()
   /** Log time before which nobody may get the lock of a path. */
   readonly #delays = new Map<string, number>()
-  /** The reign under which each waiter came. */
-  readonly #queuedUnder = new Map<string, bigint>()
+  /** Who waits for each path, in the order of coming, and the reign under which each came. */
+  readonly #lines = new Map<string, readonly Waiter[]>()
 
   constructor(init: LockWatchInit) {
     this.#init = init
@@ -66,18 +74,20 @@ export class LockWatch {
   #applied(seen: Applied, command: ChubbyCommand, reply: CommandReply): void {
     const { hit, scene } = this.#init
     this.#reign = seen.epoch
+    this.#time = seen.time
     const before = this.#locks
     this.#locks = locksOf(seen.machine)
     if (command.type === 'open' && reply.status === 'opened')
       this.#handles.set(`${command.session} ${command.handle}`, command)
     if (command.type === 'expire') {
       if (reply.status === 'refused' && reply.problem === 'other-reign') hit('expire dropped for its epoch')
-      if (reply.status === 'done') this.#expired(command.session, seen.time, before)
+      if (reply.status === 'done') this.#expired(command.session, before)
       if (reply.status === 'done') scene.expired(command.session)
     }
     // One command may pass on several locks: in the order of their tokens.
     const locks = [...this.#locks.values()].sort((a, b) => (a.token < b.token ? -1 : 1))
-    for (const lock of locks) this.#compare(before.get(lock.path), lock, seen.time, command)
+    for (const path of this.#lines.keys()) if (!this.#locks.has(path)) this.#lines.delete(path)
+    for (const lock of locks) this.#compare(before.get(lock.path), lock, command)
     this.#deleted(command, reply)
   }
 
@@ -88,9 +98,8 @@ export class LockWatch {
     if ((this.#delays.get(path) ?? 0) > this.#time)
       this.#init.broken('lock-delay', `${path} was deleted during its lock-delay`)
   }
-  #time = 0
 
-  #expired(session: bigint, time: number, before: ReadonlyMap<string, LockInfo>): void {
+  #expired(session: bigint, before: ReadonlyMap<string, LockInfo>): void {
     this.#init.hit('session expired')
     for (const { path, holders } of before.values()) {
       if (!holders.some((holder) => holder.session === session)) continue
@@ -99,13 +108,12 @@ export class LockWatch {
         .filter(([key, opened]) => key.startsWith(`${session} `) && opened.path === path)
         .map(([, { lockDelay }]) => lockDelay)
       const delay = delays.length === 0 ? 0 : Math.min(...delays)
-      if (holders.length === 1 && delay > 0) this.#delays.set(path, time + delay)
+      if (holders.length === 1 && delay > 0) this.#delays.set(path, this.#time + delay)
     }
     for (const key of [...this.#handles.keys()]) if (key.startsWith(`${session} `)) this.#handles.delete(key)
   }
 
-  #compare(before: LockInfo | undefined, now: LockInfo, time: number, command: ChubbyCommand): void {
-    this.#time = time
+  #compare(before: LockInfo | undefined, now: LockInfo, command: ChubbyCommand): void {
     const { hit, broken } = this.#init
     const { path } = now
     const had = (party: LockParty): boolean => before?.holders.some((holder) => isSame(holder, party)) === true
@@ -114,30 +122,30 @@ export class LockWatch {
       if (now.token <= this.#highest)
         broken('fencing tokens', `${path} was granted with token ${now.token} after ${this.#highest}`)
       this.#highest = now.token
-      if (time < (this.#delays.get(path) ?? 0))
-        broken('lock-delay', `${path} was granted ${((this.#delays.get(path) ?? 0) - time).toFixed(1)} ms too early`)
+      if (this.#time < (this.#delays.get(path) ?? 0))
+        broken(
+          'lock-delay',
+          `${path} was granted ${((this.#delays.get(path) ?? 0) - this.#time).toFixed(1)} ms too early`,
+        )
       if (this.#delays.delete(path) && command.type === 'lift') hit('lock-delay ran out with a waiter')
     }
-    this.#judgeOrder(before, now, joined)
-    for (const waiter of now.waiters) {
-      const key = keyOf(path, waiter)
-      if (!this.#queuedUnder.has(key)) this.#queuedUnder.set(key, this.#reign)
-    }
+    this.#judgeOrder(now, joined)
   }
 
   /** First come, first served: nobody who still waits stood before somebody who waited and got it. */
-  #judgeOrder(before: LockInfo | undefined, now: LockInfo, joined: LockInfo['holders']): void {
+  #judgeOrder({ path, waiters }: LockInfo, joined: LockInfo['holders']): void {
     const { hit, broken } = this.#init
-    const line = before?.waiters ?? []
+    const waits = (party: Party): boolean => waiters.some((waiter) => isSame(waiter, party))
+    const line = this.#lines.get(path) ?? []
     for (const party of joined) {
-      const place = line.findIndex((waiter) => isSame(waiter, party))
-      const key = keyOf(now.path, party)
-      const under = this.#queuedUnder.get(key)
-      this.#queuedUnder.delete(key)
-      if (place < 0) continue
-      if (under !== undefined && under !== this.#reign) hit('waiter granted after a fail-over')
-      if (line.slice(0, place).some((other) => now.waiters.some((waiter) => isSame(waiter, other))))
-        broken('first come, first served', `${now.path} was granted to one who stood at ${place}, before others`)
+      const found = line.findIndex((waiter) => isSame(waiter, party))
+      const place = found < 0 ? line.length : found
+      if ((line[place]?.under ?? this.#reign) !== this.#reign) hit('waiter granted after a fail-over')
+      if (line.slice(0, place).some(waits))
+        broken('first come, first served', `${path} was granted to one who stood at ${place}, before others`)
     }
+    const still = line.filter(waits)
+    const late = waiters.filter((waiter) => !still.some((other) => isSame(other, waiter)))
+    this.#lines.set(path, [...still, ...late.map(({ session, handle }) => ({ session, handle, under: this.#reign }))])
   }
 }

@@ -8,7 +8,6 @@ import { brokenZabs } from './zab.ts'
 
 /** A campaign of this many runs must catch every mistake. */
 const mostRuns = 1_500
-const base = 1
 
 const subjects = [
   { what: 'Multi-Paxos', engine: 'paxos', sound: paxosParts, fixtures: brokenPaxoses, options: {} },
@@ -24,7 +23,8 @@ const firstCaught = async (
   options: PlanOptions,
 ): Promise<RunResult | undefined> => {
   const parts = await brokenParts(sound, { from: `engine-${engine}`, name: engine }, fixture)
-  for (let seed = base; seed < base + mostRuns; seed++) {
+  const { from = 1 } = fixture
+  for (let seed = from; seed < from + mostRuns; seed++) {
     const result = await run(planOf(seed, options), parts)
     if (result.violation !== undefined) return result
   }
@@ -35,13 +35,13 @@ describe.each(subjects)(
   'one mistake in the real source of $what, under the faults of every campaign',
   ({ engine, sound, fixtures, options }) => {
     for (const fixture of fixtures)
-      test(`${fixture.name}, from seed ${base}`, { timeout: 900_000 }, async () => {
+      test(`${fixture.name}, from seed ${fixture.from ?? 1}`, { timeout: 900_000 }, async () => {
         const caught = await firstCaught(engine, sound, fixture, options)
         expect(caught, `${fixture.rule}: not caught by ${mostRuns} runs`).toBeDefined()
         if (caught === undefined) return
         const { seed, violation } = caught
         console.log(
-          `${fixture.name}: run ${seed - base + 1}: ${violation?.invariant}: ${violation?.what.slice(0, 120)}`,
+          `${fixture.name}: run ${seed - (fixture.from ?? 1) + 1}: ${violation?.invariant}: ${violation?.what.slice(0, 120)}`,
         )
         // The same run without the mistake is clean: it was the mistake that was caught.
         const clean = await run(planOf(seed, options), sound)

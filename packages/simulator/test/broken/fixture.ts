@@ -12,6 +12,8 @@ export interface Fixture {
   readonly hooks?: Hooks
   /** Lease reads are on in every run: without them the mistake has no effect. */
   readonly leases?: true
+  /** The first seed of its campaign, for one that is rare: from 1 it takes about as many runs more. Default 1. */
+  readonly from?: number
 }
 
 /** `sound` with the fixture's mistake in it. `engine`: the package and the export that make the engine. */

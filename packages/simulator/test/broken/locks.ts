@@ -16,6 +16,38 @@ export const brokenLocks: readonly Fixture[] = [
     ],
   },
   {
+    name: 'expiry by wall clock',
+    rule: `a new master gives every session a whole lease anew, since no clock of another tells when it ends (${paper}, section 2.9)`,
+    edits: [
+      {
+        file: 'machine-chubby/service/reign.ts',
+        find: 'const reconcileMillis = 1000\n',
+        replace: 'const reconcileMillis = 1000\nconst recorded = new Map<bigint, number>()\n',
+      },
+      {
+        file: 'machine-chubby/service/reign.ts',
+        find: 'new Lease(session, this.#time + session.lease)',
+        replace: 'new Lease(session, recorded.get(session.id) ?? this.#time + session.lease)',
+      },
+      {
+        file: 'machine-chubby/service/reign.ts',
+        find: '      lease.extend(began + length)\n',
+        replace: '      lease.extend(began + length)\n      recorded.set(lease.session.id, began + length)\n',
+      },
+    ],
+  },
+  {
+    name: 'expire applied under another reign',
+    rule: 'what a leader decided of a session counts in its own reign only: a later one may have heard of the client',
+    edits: [
+      {
+        file: 'machine-chubby/applying.ts',
+        find: "    if (command.epoch !== this.#state.epoch) return refused('other-reign')\n",
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'token restarted when a file is recreated',
     rule: 'the fencing token is one counter of the cell: it outlives every file',
     edits: [
@@ -45,6 +77,46 @@ export const brokenLocks: readonly Fixture[] = [
         file: 'machine-chubby/service/reign.ts',
         find: "this.#caches.suspect(lease, lease.tell({ type: 'failedOver' }))",
         replace: "lease.tell({ type: 'failedOver' })",
+      },
+    ],
+  },
+  {
+    name: 'KeepAlive answered by a deposed leader',
+    rule: `a lease is given once a quorum has confirmed that the leader still reigns (${paper}, section 2.8)`,
+    edits: [
+      {
+        file: 'machine-chubby/service/reign.ts',
+        find: '    this.#rounds.await((began) => {\n      lease.extending = false',
+        replace:
+          '    const atOnce = (give: (began: number) => void): void => give(this.#time)\n    atOnce((began) => {\n      lease.extending = false',
+      },
+      {
+        file: 'replica/services.ts',
+        find: 'if (id !== this.#init.self || epoch !== host.epoch) host.depose()',
+        replace: 'if (epoch === host.epoch && id !== this.#init.self) host.depose()',
+      },
+    ],
+  },
+  {
+    name: 'a lease counted from its answer',
+    from: 301,
+    rule: `a client counts its lease from when it sent the KeepAlive (${paper}, section 2.8)`,
+    edits: [
+      {
+        file: 'client/locks/keep-alive.ts',
+        find: 'deadlineOf(sentAt, heldFor + lease)',
+        replace: 'deadlineOf(this.#init.port.clock.now(), heldFor + lease)',
+      },
+    ],
+  },
+  {
+    name: 'last come, first served',
+    rule: 'who waits is served in the order of coming, whoever leads',
+    edits: [
+      {
+        file: 'machine-chubby/locks.ts',
+        find: 'waiters: [...lock.waiters, waiter],',
+        replace: 'waiters: [waiter, ...lock.waiters],',
       },
     ],
   },

@@ -1,0 +1,407 @@
+import { type Epoch, type Monotonic, seededRandom } from '@conclave/interface'
+import {
+  type CallReply,
+  type ChubbyCall,
+  type ChubbyCommand,
+  type CommandReply,
+  decodeCall,
+  decodeCommand,
+  encodeCallReply,
+  encodeReply,
+  type NumberedNotice,
+  type Problem,
+} from '@conclave/machine-chubby'
+import { describe, expect, test, vi } from 'vitest'
+import { FileProblem, LockHeld, LockLost, SessionLost } from '../src/locks/errors.ts'
+import type { LockPort } from '../src/locks/port.ts'
+import { Session, type SessionOptions } from '../src/locks/session.ts'
+import { ManualClock, quiet } from './fake-cluster.ts'
+
+interface Asked {
+  readonly call: ChubbyCall
+  readonly sentAt: number
+  readonly reply: (reply: CallReply) => Promise<void>
+  readonly fail: (error: unknown) => Promise<void>
+  withdrawn: boolean
+}
+
+const grant = { mode: 'exclusive', token: 7n, lockGeneration: 1n, instance: 3n } as const
+const lease = 12_000
+/** The part of a lease that a client counts on. */
+const counted = 0.95
+
+/** A cell of one answer for each question, which the test gives; commands are answered at once, as it says. */
+class FakeCell implements LockPort {
+  readonly clock = new ManualClock()
+  readonly random = seededRandom(1)
+  readonly cluster = 'cell'
+  readonly principal = 'me'
+  readonly commands: ChubbyCommand[] = []
+  asked: Asked[] = []
+  epoch = 1n as Epoch
+  answer: (command: ChubbyCommand) => CommandReply | Promise<CommandReply> = ({ type }) =>
+    type === 'open'
+      ? { status: 'opened', created: false, instance: 3n, contentGeneration: 1n, lock: { state: 'held', ...grant } }
+      : { status: 'done', token: 0n }
+
+  ask(
+    request: Uint8Array,
+    _target: 'leader' | 'any',
+    done: (reply: Uint8Array, sentAt: number) => void,
+    failed: (error: unknown) => void,
+  ): () => void {
+    const sentAt = this.clock.now()
+    const asked: Asked = {
+      call: decodeCall(request),
+      sentAt,
+      reply: (reply) => {
+        this.asked = this.asked.filter((each) => each !== asked)
+        done(encodeCallReply(reply), sentAt)
+        return quiet()
+      },
+      fail: (error) => {
+        this.asked = this.asked.filter((each) => each !== asked)
+        failed(error)
+        return quiet()
+      },
+      withdrawn: false,
+    }
+    this.asked.push(asked)
+    return () => {
+      asked.withdrawn = true
+      this.asked = this.asked.filter((each) => each !== asked)
+    }
+  }
+
+  async command(bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    signal.throwIfAborted()
+    const command = decodeCommand(bytes)
+    this.commands.push(command)
+    return encodeReply(await this.answer(command))
+  }
+
+  /** What is asked of this kind, of which there is one. */
+  one(type: ChubbyCall['type']): Asked {
+    const found = this.asked.filter(({ call }) => call.type === type)
+    expect(found).toHaveLength(1)
+    return found[0] as Asked
+  }
+
+  /** Answers the KeepAlive that is under way. */
+  alive(extension: { lease?: number; heldFor?: number } = {}, ...notices: NumberedNotice[]): Promise<void> {
+    const { lease: length = lease, heldFor = 0 } = extension
+    return this.one('keepAlive').reply({ type: 'alive', epoch: this.epoch, lease: length, heldFor, notices })
+  }
+}
+
+const begin = async (options: SessionOptions = {}) => {
+  const cell = new FakeCell()
+  const session = await Session.begin(cell, options)
+  const told: string[] = []
+  for (const event of ['jeopardy', 'safe', 'expired'] as const) session.on(event, () => told.push(event))
+  return { cell, session, told, clock: cell.clock }
+}
+
+describe('a lease', () => {
+  test('lasts from when it was asked for, and is counted shorter by the drift', async () => {
+    const { cell, session, clock } = await begin()
+    expect(session.validUntil).toBe(lease * counted)
+    await clock.pass(4000)
+    await cell.alive({ heldFor: 3900 })
+    expect(session.validUntil).toBe((3900 + lease) * counted)
+    expect(cell.one('keepAlive').sentAt).toBe(4000)
+  })
+
+  test('an answer that was long on its way is worth less by as much', async () => {
+    const { cell, session, clock } = await begin()
+    await clock.pass(10_000)
+    await cell.alive({ heldFor: 1000 })
+    expect(session.validUntil).toBe((1000 + lease) * counted)
+  })
+
+  test('an answer that hurries to bring notices extends nothing', async () => {
+    const { cell, session, clock } = await begin()
+    await clock.pass(1000)
+    await cell.alive({ lease: 0 }, { serial: 1, notice: { type: 'invalidate', path: '/ls/cell/a' } })
+    expect(session.validUntil).toBe(lease * counted)
+    expect(cell.one('keepAlive').call).toMatchObject({ epoch: 1n, acked: 1 })
+  })
+
+  test('a former leader that answers late extends nothing', async () => {
+    const { cell, session, clock } = await begin()
+    cell.epoch = 5n as Epoch
+    await cell.alive()
+    await clock.pass(5000)
+    cell.epoch = 4n as Epoch
+    const until = session.validUntil
+    await cell.alive({ heldFor: 5000 })
+    expect(session.validUntil).toBe(until)
+  })
+
+  test('that runs out puts the session in jeopardy, and an answer makes it safe', async () => {
+    const { cell, session, told, clock } = await begin()
+    await clock.pass(lease * counted + 10)
+    expect(session.state).toBe('jeopardy')
+    expect(told).toEqual(['jeopardy'])
+    await cell.alive({ heldFor: lease })
+    expect(session.state).toBe('safe')
+    expect(told).toEqual(['jeopardy', 'safe'])
+  })
+
+  test('that is not extended within the grace period is over, and everything with it', async () => {
+    const { session, told, clock } = await begin({ grace: '20s' })
+    const lock = await session.lock('/ls/local/a')
+    await clock.pass(lease * counted + 20_010)
+    expect(told).toEqual(['jeopardy', 'expired'])
+    expect(session.state).toBe('expired')
+    expect(lock.signal.reason).toBeInstanceOf(LockLost)
+    await expect(session.lock('/ls/local/b')).rejects.toThrow(SessionLost)
+  })
+
+  test('of a process that was stopped is seen to be over before any timer has its turn', async () => {
+    const { cell, session, clock } = await begin()
+    const lock = await session.lock('/ls/local/a')
+    expect(lock.token).toBe(7n)
+    const stopped = vi.spyOn(clock, 'now').mockReturnValue((lease * 1.5) as Monotonic)
+    expect(lock.held).toBe(false)
+    expect(() => lock.token).toThrow(LockLost)
+    expect([session.state, lock.signal.aborted]).toEqual(['jeopardy', true])
+    // What comes now left before the stop: it gives nothing that is not over as well.
+    await cell.alive({ heldFor: 0 })
+    expect([session.state, lock.held]).toEqual(['jeopardy', false])
+    stopped.mockRestore()
+  })
+
+  test('a cluster that knows no such session ends it', async () => {
+    const { cell, session, told } = await begin()
+    await cell.one('keepAlive').reply({ type: 'refused', problem: 'no-session' })
+    expect([session.state, told]).toEqual(['expired', ['expired']])
+    expect(cell.asked).toEqual([])
+  })
+
+  test('calls that will never be answered end it', async () => {
+    const { cell, session } = await begin()
+    await cell.one('keepAlive').fail(new Error('the client was closed'))
+    expect(session.state).toBe('expired')
+    await expect(session.read('/ls/local/a')).rejects.toThrow('the client was closed')
+  })
+})
+
+describe('notices', () => {
+  test('are acted on once each, and counted anew under each leader', async () => {
+    const { cell, session } = await begin()
+    const handle = await session.open('/ls/local/a', { events: ['contents'] })
+    const changed = (serial: number, contentGeneration: bigint): NumberedNotice => ({
+      serial,
+      notice: { type: 'contents', handle: handle.number, contentGeneration },
+    })
+    await cell.alive({}, changed(1, 2n), changed(2, 3n))
+    await cell.alive({}, changed(2, 3n), changed(3, 4n))
+    expect(cell.one('keepAlive').call).toMatchObject({ epoch: 1n, acked: 3 })
+    cell.epoch = 2n as Epoch
+    await cell.alive({}, changed(1, 5n))
+    expect(cell.one('keepAlive').call).toMatchObject({ epoch: 2n, acked: 1 })
+    await handle.close()
+    const seen: unknown[] = []
+    for await (const event of handle.events()) seen.push(event.type === 'contents' && event.contentGeneration)
+    expect(seen).toEqual([2n, 3n, 4n, 5n])
+  })
+
+  test('a fail-over has all handles looked at: a grant that was missed is seen', async () => {
+    const { cell, session } = await begin()
+    cell.answer = () => ({
+      status: 'opened',
+      created: false,
+      instance: 3n,
+      contentGeneration: 1n,
+      lock: { state: 'queued', position: 1 },
+    })
+    const locking = session.lock('/ls/local/a')
+    await quiet()
+    cell.epoch = 2n as Epoch
+    await cell.alive({}, { serial: 1, notice: { type: 'failedOver' } })
+    const { call, reply } = cell.one('query')
+    expect(call).toMatchObject({ query: { type: 'session', session: session.id, after: 0 } })
+    await reply({
+      type: 'answer',
+      reply: {
+        status: 'session',
+        session: { session: session.id, principal: 'me', lease, handles: 1, locks: 1 },
+        handles: [{ handle: 1, path: '/ls/cell/a', valid: true, lock: { state: 'held', ...grant } }],
+        more: false,
+      },
+    })
+    expect((await locking).token).toBe(7n)
+  })
+})
+
+describe('a lock', () => {
+  test('that is granted in jeopardy is had once the session is safe', async () => {
+    const { cell, session, clock } = await begin()
+    let opened: (reply: CommandReply) => void = () => {}
+    cell.answer = ({ type }) =>
+      type === 'open'
+        ? new Promise((resolve) => {
+            opened = resolve
+          })
+        : { status: 'done', token: 0n }
+    let got = false
+    const locking = session.lock('/ls/local/a').then((lock) => {
+      got = true
+      return lock
+    })
+    await clock.pass(lease)
+    expect(session.state).toBe('jeopardy')
+    opened({ status: 'opened', created: true, instance: 3n, contentGeneration: 1n, lock: { state: 'held', ...grant } })
+    await quiet()
+    expect(got).toBe(false)
+    await cell.alive({ heldFor: lease })
+    expect((await locking).token).toBe(7n)
+  })
+
+  test.each<[string, number, CommandReply]>([
+    [
+      'is busy',
+      0,
+      {
+        status: 'opened',
+        created: false,
+        instance: 3n,
+        contentGeneration: 1n,
+        lock: { state: 'busy', delayed: false },
+      },
+    ],
+    [
+      'is waited for in vain',
+      500,
+      { status: 'opened', created: false, instance: 3n, contentGeneration: 1n, lock: { state: 'queued', position: 1 } },
+    ],
+  ])('that %s is not had, and the place in line is given back', async (_, wait, reply) => {
+    const { cell, session, clock } = await begin()
+    cell.answer = ({ type }) => (type === 'open' ? reply : { status: 'done', token: 0n })
+    const locking = expect(session.lock('/ls/local/a', { wait })).rejects.toThrow(LockHeld)
+    await clock.pass(600)
+    await locking
+    expect(cell.commands.map(({ type }) => type)).toEqual(['createSession', 'open', 'close'])
+  })
+
+  test('that was given back is not held, though its session is good', async () => {
+    const { cell, session } = await begin()
+    const lock = await session.lock('/ls/local/a')
+    await lock.release()
+    await lock.release()
+    expect([lock.held, lock.validUntil]).toEqual([false, 0])
+    expect(() => lock.assertHeld()).toThrow('it was released')
+    expect(cell.commands.map(({ type }) => type)).toEqual(['createSession', 'open', 'close'])
+  })
+
+  test('has a new signal when the session turned out to be safe', async () => {
+    const { cell, session, clock } = await begin()
+    const lock = await session.lock('/ls/local/a')
+    const first = lock.signal
+    await clock.pass(lease)
+    expect([first.aborted, lock.signal]).toEqual([true, first])
+    await cell.alive({ heldFor: lease })
+    expect(lock.signal).not.toBe(first)
+    expect([lock.signal.aborted, lock.token]).toEqual([false, 7n])
+  })
+
+  test('whose file is deleted by its own client is lost', async () => {
+    const { cell, session } = await begin()
+    const lock = await session.lock('/ls/local/a')
+    await cell.alive({}, { serial: 1, notice: { type: 'invalid', handle: 1 } })
+    expect(lock.held).toBe(false)
+    expect(lock.signal.aborted).toBe(true)
+  })
+})
+
+describe('the cache', () => {
+  const file = { instance: 3n, contentGeneration: 1n, checksum: 0, contents: new Uint8Array([104, 105]) }
+  const path = '/ls/cell/a'
+
+  test('answers until it is told to drop the path', async () => {
+    const { cell, session } = await begin()
+    const reading = session.read(path)
+    await cell.one('read').reply({ type: 'file', cacheable: true, file })
+    expect((await reading)?.text).toBe('hi')
+    expect((await session.read(path))?.text).toBe('hi')
+    await cell.alive({}, { serial: 1, notice: { type: 'invalidate', path } })
+    void session.read(path)
+    await quiet()
+    cell.one('read')
+  })
+
+  test('keeps nothing that was told to be dropped while it was on its way', async () => {
+    const { cell, session } = await begin()
+    const reading = session.read(path)
+    await cell.alive({}, { serial: 1, notice: { type: 'invalidate', path } })
+    await cell.one('read').reply({ type: 'file', cacheable: true, file })
+    await reading
+    void session.read(path)
+    await quiet()
+    cell.one('read')
+  })
+
+  test('is not used in jeopardy, and is empty afterwards', async () => {
+    const { cell, session, clock } = await begin()
+    const reading = session.read(path)
+    await cell.one('read').reply({ type: 'file', cacheable: true, file })
+    await reading
+    const jumped = clock.jump(lease)
+    void session.read(path)
+    cell.one('read')
+    await jumped
+    await cell.alive({ heldFor: lease })
+    void session.read(path)
+    expect(cell.asked.filter(({ call }) => call.type === 'read')).toHaveLength(2)
+  })
+
+  test('keeps nothing that may not be kept', async () => {
+    const { cell, session } = await begin()
+    const reading = session.read(path)
+    await cell.one('read').reply({ type: 'file', cacheable: false })
+    expect(await reading).toBeUndefined()
+    void session.read(path)
+    await quiet()
+    cell.one('read')
+  })
+})
+
+describe('the end', () => {
+  test('passes on what the session holds, and tells nobody that it expired', async () => {
+    const { cell, session, told } = await begin()
+    const lock = await session.lock('/ls/local/a')
+    await session.end()
+    await session.end()
+    expect(cell.commands.at(-1)).toEqual({ type: 'endSession', session: session.id })
+    expect(lock.signal.reason).toMatchObject({ code: 'lock-lost' })
+    expect([session.state, told, cell.asked]).toEqual(['ended', [], []])
+    await lock.release()
+    expect(cell.commands.filter(({ type }) => type === 'endSession')).toHaveLength(1)
+  })
+
+  test('does not wait for a cluster that says nothing', async () => {
+    const { cell, session, clock } = await begin()
+    cell.answer = () => new Promise(() => {})
+    cell.command = async (_bytes, signal) => {
+      await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      return new Uint8Array()
+    }
+    const ending = session.end()
+    await clock.pass(2100)
+    await ending
+  })
+})
+
+test.each<[string, Problem]>([
+  ['somebody else has the id', 'session-exists'],
+  ['there are too many', 'too-many'],
+])('a session is not begun if %s', async (_, problem) => {
+  const cell = new FakeCell()
+  cell.answer = () => ({ status: 'refused', problem })
+  await expect(Session.begin(cell)).rejects.toThrow(FileProblem)
+})
+
+test.each([0, 499, 60_001, Number.NaN])('a ttl of %s is refused', async (ttl) => {
+  await expect(Session.begin(new FakeCell(), { ttl })).rejects.toThrow(RangeError)
+})
