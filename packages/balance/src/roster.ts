@@ -1,8 +1,8 @@
 import type { BalanceCandidate } from './candidate.ts'
 
 /**
- * The candidates of the last call, by id and weight: a copy, since the caller's array is not kept. Tells whether a call brings others, in O(n) and without
- * allocating, so that tables are made anew only then.
+ * The candidates of the last call, by id and weight: a copy, since the caller's array is not kept. Tells whether a call brings others, in O(n) and
+ * without allocating, so that tables are made anew only then.
  */
 export class Roster {
   readonly ids: string[] = []

@@ -23,7 +23,10 @@ export interface StrategyInit {
 export interface Strategy {
   /** A new balancer, with the defaults of the strategy. */
   factory<C extends BalanceCandidate>(init: StrategyInit): Balancer<BalanceRequest, C>
-  /** What it goes by: keys of requests, weights of candidates, latencies (and the end of each request) from `settled`, requests in flight (their end only). */
+  /**
+   * What it goes by: keys of requests, weights of candidates, latencies (and the end of each request) from `settled`, requests in flight (their end
+   * only).
+   */
   readonly needs: {
     readonly key?: true
     readonly weights?: true

@@ -5,9 +5,9 @@ import { Roster } from './roster.ts'
 export const mostTables = 4
 
 /**
- * What was computed from a list of candidates, for the last `mostTables` different lists: a caller that leaves out a candidate for a second try, or goes back and forth
- * between two lists, does not have everything computed anew each time. A pick compares the list with the last one in O(n), with the others if it differs, and allocates nothing
- * while it finds its table.
+ * What was computed from a list of candidates, for the last `mostTables` different lists: a caller that leaves out a candidate for a second try, or
+ * goes back and forth between two lists, does not have everything computed anew each time. A pick compares the list with the last one in O(n), with
+ * the others if it differs, and allocates nothing while it finds its table.
  */
 export class Tables<T> {
   readonly #build: (roster: Roster) => T

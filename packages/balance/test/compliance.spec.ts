@@ -41,7 +41,7 @@ const traits: Readonly<Record<StrategyName, Pick<Subject, 'shares' | 'weights' |
   p2c: { shares: equalShares },
   'peak-ewma': { shares: equalShares },
   'ring-hash': { shares: arcShares, weights, keys: keys(0) },
-  maglev: { shares: weightShares, weights, keys: keys(0.03) },
+  maglev: { shares: weightShares, weights, keys: keys(0.01) },
   rendezvous: { shares: weightShares, weights, keys: keys(0) },
   // Shares depend on what is in flight.
   'bounded-load': { keys: keys(0) },

@@ -9,7 +9,10 @@ export interface HealthReportsInit {
   readonly unhealthyThreshold?: number
   /** So many successes in a row make it healthy again. At least 1. Default 2. */
   readonly healthyThreshold?: number
-  /** What a candidate is before its first report. Default true. False, as in Envoy, keeps traffic from it until a first check succeeded, which then is enough. */
+  /**
+   * What a candidate is before its first report. Default true. False, as in Envoy, keeps traffic from it until a first check succeeded, which then is
+   * enough.
+   */
   readonly assumeHealthy?: boolean
 }
 
@@ -23,7 +26,8 @@ interface Reported {
 }
 
 /**
- * What active health checks found, with the thresholds of Envoy's ("Active health checking"). It checks nothing itself: whoever does tells it. One may serve several balancers.
+ * What active health checks found, with the thresholds of Envoy's ("Active health checking"). It checks nothing itself: whoever does tells it. One
+ * may serve several balancers.
  * @throws RangeError for a threshold that is none.
  */
 export class HealthReports {

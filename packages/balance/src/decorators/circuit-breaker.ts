@@ -36,14 +36,15 @@ class Circuit implements InFlight {
 }
 
 /**
- * Bounds the requests in flight to each candidate, and stops sending to one that fails (Nygard, "Release It!", 2007, "Circuit Breaker"): after errors in a row its circuit is open, and
- * nothing is sent to it for a while; then it is half open, and a few trials are. A success closes it, an error opens it again. Picks nobody when all candidates are full or open: the
- * caller fails fast then, which is the purpose.
+ * Bounds the requests in flight to each candidate, and stops sending to one that fails (Nygard, "Release It!", 2007, "Circuit Breaker"): after errors
+ * in a row its circuit is open, and nothing is sent to it for a while; then it is half open, and a few trials are. A success closes it, an error
+ * opens it again. Picks nobody when all candidates are full or open: the caller fails fast then, which is the purpose.
  *
- * Results while a circuit is open count for nothing. Results do not say which request they belong to: one from before the opening that ends when it is half open counts as a trial's.
+ * Results while a circuit is open count for nothing. Results do not say which request they belong to: one from before the opening that ends when it
+ * is half open counts as a trial's.
  *
- * A pick takes O(n), and allocates nothing while the candidates stay; memory O(n). One that leaves and comes back still has the requests that did not end meanwhile. `settled` must be told
- * once for each pick.
+ * A pick takes O(n), and allocates nothing while the candidates stay; memory O(n). One that leaves and comes back still has the requests that did not
+ * end meanwhile. `settled` must be told once for each pick.
  * @throws RangeError for a number out of its bounds.
  */
 export const circuitBreaker = <Request, C extends BalanceCandidate>(

@@ -12,11 +12,16 @@ export interface OutlierEjectionInit {
   readonly consecutiveErrors?: number
   /** Milliseconds between two looks at success rates and latencies. Above 0. Default 10,000. */
   readonly interval?: number
-  /** Milliseconds of a first ejection; the second takes twice as long, and so on; each interval without one takes one off. Above 0. Default 30,000. */
+  /**
+   * Milliseconds of a first ejection; the second takes twice as long, and so on; each interval without one takes one off. Above 0. Default 30,000.
+   */
   readonly baseEjectionTime?: number
   /** Milliseconds that an ejection takes at most. At least `baseEjectionTime`. Default 300,000. */
   readonly maxEjectionTime?: number
-  /** No more are ejected once this part of the candidates is (those that left meanwhile count), from 0 to 1; one may always be, unless it is 0. Default 0.1. */
+  /**
+   * No more are ejected once this part of the candidates is (those that left meanwhile count), from 0 to 1; one may always be, unless it is 0.
+   * Default 0.1.
+   */
   readonly maxEjected?: number
   /** Ejection by success rate, once in each interval; false for none. */
   readonly successRate?: SuccessRateInit | false
@@ -46,11 +51,13 @@ export interface LatencyInit extends SampleInit {
 export const mostWatched = 65_536
 
 /**
- * Leaves out candidates for a while whose results are bad, as Envoy's outlier detection does: for errors in a row at once; for a success rate or a latency that stands out once in
- * each interval. It learns from `settled`; a result with any `error` but undefined is an error. Results of a candidate that is ejected count for nothing.
+ * Leaves out candidates for a while whose results are bad, as Envoy's outlier detection does: for errors in a row at once; for a success rate or a
+ * latency that stands out once in each interval. It learns from `settled`; a result with any `error` but undefined is an error. Results of a
+ * candidate that is ejected count for nothing.
  *
- * A pick takes O(1) while nobody is ejected, else O(n), and allocates nothing; once in each interval O(n). A candidate that leaves keeps its record as long as it is ejected, or has
- * been and the time of the next ejection is still longer for it. Picks nobody when all candidates of the list are ejected.
+ * A pick takes O(1) while nobody is ejected, else O(n), and allocates nothing; once in each interval O(n). A candidate that leaves keeps its record
+ * as long as it is ejected, or has been and the time of the next ejection is still longer for it. Picks nobody when all candidates of the list are
+ * ejected.
  * @throws RangeError for a number out of its bounds.
  */
 export const outlierEjection = <Request, C extends BalanceCandidate>(

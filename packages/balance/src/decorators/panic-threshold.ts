@@ -8,8 +8,9 @@ export interface PanicThresholdInit {
 }
 
 /**
- * Uses all candidates when fewer than a part of them are fit, as Envoy's panic threshold: the few that are left would break down under the load of all, and when most look unhealthy
- * it is often the checks that are wrong. Goes around the decorators that judge (`activeHealth`, `outlierEjection`, `circuitBreaker`).
+ * Uses all candidates when fewer than a part of them are fit, as Envoy's panic threshold: the few that are left would break down under the load of
+ * all, and when most look unhealthy it is often the checks that are wrong. Goes around the decorators that judge (`activeHealth`, `outlierEjection`,
+ * `circuitBreaker`).
  *
  * A pick takes O(n) and allocates nothing; no memory.
  * @throws RangeError for a threshold that is none.

@@ -10,7 +10,10 @@ export interface PrioritiesInit<C> {
   readonly random: Random
   /** The level of a candidate, a whole number from 0 to 127; 0 is used first. Default its `priority`, or 0 without one. See `localityFirst`. */
   readonly level?: (candidate: C) => number
-  /** A level counts as whole while this times the part of its candidates that are fit is 1 or more. At least 1. Default 1.4, Envoy's: down to 71 % of them. */
+  /**
+   * A level counts as whole while this times the part of its candidates that are fit is 1 or more. At least 1. Default 1.4, Envoy's: down to 71 % of
+   * them.
+   */
   readonly overprovisioning?: number
 }
 
@@ -18,15 +21,17 @@ export interface PrioritiesInit<C> {
 export const mostLevels = 128
 
 /**
- * Uses the candidates of the first level, and those of the next only for the part of the load that the fit ones of the first cannot bear, as Envoy's priority levels
- * ("Priority levels", with its overprovisioning factor): level 0 gets `min(1, overprovisioning × fit / all)` of the requests, the next its own such part of the rest, and so on. When
- * that is not all, the parts grow until it is; when nobody is fit, each level gets a part by its number of candidates. A request with a key has its level by its key.
+ * Uses the candidates of the first level, and those of the next only for the part of the load that the fit ones of the first cannot bear, as Envoy's
+ * priority levels ("Priority levels", with its overprovisioning factor): level 0 gets `min(1, overprovisioning × fit / all)` of the requests, the
+ * next its own such part of the rest, and so on. When that is not all, the parts grow until it is; when nobody is fit, each level gets a part by its
+ * number of candidates. A request with a key has its level by its key.
  *
- * Each level has a balancer of its own, so that tables stay as they are while load moves between levels: `make` is called once for each level that comes up. `settled` goes to the
- * balancer of the candidate's level, which must not change while requests are under way. When the balancer of a level is a `HealthAware` one, it says who is fit; else all are. `panicThreshold` within a level looks at that level only.
+ * Each level has a balancer of its own, so that tables stay as they are while load moves between levels: `make` is called once for each level that
+ * comes up. `settled` goes to the balancer of the candidate's level, which must not change while requests are under way. When the balancer of a level
+ * is a `HealthAware` one, it says who is fit; else all are. `panicThreshold` within a level looks at that level only.
  *
- * A pick takes O(n) beside that of the level, and allocates nothing in the long run; memory O(n).
- * `pick` throws RangeError for a level that is none. @throws RangeError for an overprovisioning below 1.
+ * A pick takes O(n) beside that of the level, and allocates nothing in the long run; memory O(n). `pick` throws RangeError for a level that is none.
+ * @throws RangeError for an overprovisioning below 1.
  */
 export const priorities = <Request extends BalanceRequest, C extends BalanceCandidate>(
   make: (level: number) => Balancer<Request, C>,
@@ -116,8 +121,8 @@ const checkLevel = ({ id }: BalanceCandidate, level: number): void => {
 }
 
 /**
- * A level for each locality: candidates in `own` first, those elsewhere after them; within that by `priority`, so that a candidate of priority 1 nearby comes after all those of
- * priority 0. For `priorities`.
+ * A level for each locality: candidates in `own` first, those elsewhere after them; within that by `priority`, so that a candidate of priority 1
+ * nearby comes after all those of priority 0. For `priorities`.
  */
 export const localityFirst =
   <C extends BalanceCandidate>(own: string): ((candidate: C) => number) =>

@@ -15,8 +15,9 @@ export interface RetryBudgetInit {
 const slots = 10
 
 /**
- * How many retries are still allowed, so that retries do not bury a system that is in trouble: Finagle's `RetryBudget`, with its defaults. Within a window, retries are at most `ratio`
- * times the requests, and `minPerSecond` for each second besides. Each first try is a `deposit`; each retry has to `withdraw`.
+ * How many retries are still allowed, so that retries do not bury a system that is in trouble: Finagle's `RetryBudget`, with its defaults. Within a
+ * window, retries are at most `ratio` times the requests, and `minPerSecond` for each second besides. Each first try is a `deposit`; each retry has
+ * to `withdraw`.
  *
  * Both take O(1) and allocate nothing; memory O(1).
  * @throws RangeError for a number out of its bounds.

@@ -20,12 +20,14 @@ export interface SlowStartInit {
 }
 
 /**
- * Gives a new candidate less than its share at first, as Envoy's slow start: the part `max(minimum, (age / window) ^ (1 / aggression))` of it. Envoy lowers weights; this one leaves
- * the candidate out of some picks, so that it works with any balancer. A request with a key is decided on by its key: keys move to the newcomer one after the other, each once.
+ * Gives a new candidate less than its share at first, as Envoy's slow start: the part `max(minimum, (age / window) ^ (1 / aggression))` of it. Envoy
+ * lowers weights; this one leaves the candidate out of some picks, so that it works with any balancer. A request with a key is decided on by its key:
+ * keys move to the newcomer one after the other, each once.
  *
  * A candidate is new when it was not in any list for a window. Those of the very first list are not, and nobody is left out when all are new.
  *
- * A pick takes O(n), and a draw or a hash while somebody is new; it allocates nothing while nobody is; memory O(n). `inner` sees some lists without the newcomers meanwhile.
+ * A pick takes O(n), and a draw or a hash while somebody is new; it allocates nothing while nobody is; memory O(n). `inner` sees some lists without
+ * the newcomers meanwhile.
  * @throws RangeError for a number out of its bounds.
  */
 export const slowStart = <Request extends BalanceRequest, C extends BalanceCandidate>(

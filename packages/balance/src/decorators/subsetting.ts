@@ -12,13 +12,15 @@ export interface SubsettingInit {
 }
 
 /**
- * Uses a part of the candidates only, so that many clients do not hold connections to all of them: deterministic subsetting (Beyer et al., "Site Reliability Engineering", O'Reilly
- * 2016, chapter 20). Clients in a round, as many as there are subsets, share one shuffle of the candidates and take a subset each, so that every candidate has nearly as many clients
- * as any other. When the size does not divide the number of candidates, the rest is idle in one round and in use in others.
+ * Uses a part of the candidates only, so that many clients do not hold connections to all of them: deterministic subsetting (Beyer et al., "Site
+ * Reliability Engineering", O'Reilly 2016, chapter 20). Clients in a round, as many as there are subsets, share one shuffle of the candidates and
+ * take a subset each, so that every candidate has nearly as many clients as any other. When the size does not divide the number of candidates, the
+ * rest is idle in one round and in use in others.
  *
  * When candidates change, a subset may change as a whole: the price of evenness (the book says so too). The order of the list makes no difference.
  *
- * A pick takes O(n) for the comparison of the candidates, and allocates nothing while they stay; memory O(n). Goes outside of those that judge, since a subset does not depend on health.
+ * A pick takes O(n) for the comparison of the candidates, and allocates nothing while they stay; memory O(n). Goes outside of those that judge, since
+ * a subset does not depend on health.
  * @throws RangeError for a client or a size that is none.
  */
 export const subsetting = <Request, C extends BalanceCandidate>(

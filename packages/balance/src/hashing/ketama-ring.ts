@@ -7,11 +7,11 @@ const digests = 40
 const pointsPerDigest = 4
 
 /**
- * The continuum of libketama (Jones, last.fm, 2007; `ketama.c`): for each candidate the MD5 digests of `id-0`, `id-1` and so on, each of which gives four points
- * on a circle of 32 bits. A key belongs to the candidate of the first point at or after the first four bytes of its own digest.
+ * The continuum of libketama (Jones, last.fm, 2007; `ketama.c`): for each candidate the MD5 digests of `id-0`, `id-1` and so on, each of which gives
+ * four points on a circle of 32 bits. A key belongs to the candidate of the first point at or after the first four bytes of its own digest.
  *
- * An id takes the place of libketama's server address (`10.0.1.1:11211`), a weight that of its memory. Two candidates that share a point, which libketama leaves
- * to `qsort`, are ordered by id.
+ * An id takes the place of libketama's server address (`10.0.1.1:11211`), a weight that of its memory. Two candidates that share a point, which
+ * libketama leaves to `qsort`, are ordered by id.
  */
 export class KetamaRing {
   readonly #points: Uint32Array
@@ -85,8 +85,9 @@ const digest = (key: string | Uint8Array): Int32Array => {
 }
 
 /**
- * How many digests each candidate has: its share of 40 times their number, rounded down, in the single precision of libketama's `float`. That rounding takes one
- * digest from everybody for some numbers of candidates of equal weight (61, 122 and nine more up to 1000), which is kept: other clients of the same ring do so too.
+ * How many digests each candidate has: its share of 40 times their number, rounded down, in the single precision of libketama's `float`. That
+ * rounding takes one digest from everybody for some numbers of candidates of equal weight (61, 122 and nine more up to 1000), which is kept: other
+ * clients of the same ring do so too.
  */
 const digestCounts = (weights: readonly number[]): number[] => {
   const total = Math.fround(weights.reduce((sum, weight) => sum + weight, 0))

@@ -2,7 +2,10 @@
 const mostKept = 4096
 const encoder = new TextEncoder()
 
-/** The bytes of a key: those of an array as they are, those of a text in UTF-8 (with U+FFFD for half a surrogate pair, as TextEncoder does). Allocates for very long texts only. */
+/**
+ * The bytes of a key: those of an array as they are, those of a text in UTF-8 (with U+FFFD for half a surrogate pair, as TextEncoder does). Allocates
+ * for very long texts only.
+ */
 export class KeyBytes {
   /** The bytes of the last key; only the first `length` count. */
   bytes: Uint8Array

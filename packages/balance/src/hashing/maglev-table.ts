@@ -6,9 +6,9 @@ import { murmur3 } from './murmur3.ts'
 const seeds = { offset: 0x6d61676c, skip: 0x65762d73, key: 0x6b657931 } as const
 
 /**
- * The lookup table of Maglev (Eisenbud et al., NSDI 2016, section 3.4): each candidate has a permutation of the slots, from two hashes of its id, and the
- * candidates take turns to take the next free slot of theirs. With weights, turns are as frequent as the weight relative to the greatest one, as the paper
- * suggests. Candidates take their turns in the order of their ids, so that the order of the list makes no difference.
+ * The lookup table of Maglev (Eisenbud et al., NSDI 2016, section 3.4): each candidate has a permutation of the slots, from two hashes of its id, and
+ * the candidates take turns to take the next free slot of theirs. With weights, turns are as frequent as the weight relative to the greatest one, as
+ * the paper suggests. Candidates take their turns in the order of their ids, so that the order of the list makes no difference.
  */
 export class MaglevTable {
   readonly #owners: Uint32Array
@@ -21,15 +21,19 @@ export class MaglevTable {
     const owners = new Uint32Array(slots)
     const heaviest = weights.reduce((most, weight) => Math.max(most, weight), 0)
     const turns = turnsOf(ids, weights, heaviest, slots)
-    const free = new Uint8Array(slots).fill(1)
-    for (let [round, filled] = [1, 0]; filled < slots; round++) {
+    const taken = new Uint8Array(slots)
+    let filled = 0
+    for (let round = 1; filled < slots; round++) {
       for (const turn of turns) {
         if (filled === slots) break
         if (round * turn.weight < turn.due) continue
         turn.due += heaviest
-        while (free[turn.slot] === 0) turn.slot = (turn.slot + turn.skip) % slots
-        free[turn.slot] = 0
-        owners[turn.slot] = turn.owner
+        let { slot } = turn
+        // No remainder: this is the inner loop of m log m steps.
+        while (taken[slot] === 1) slot = slot + turn.skip < slots ? slot + turn.skip : slot + turn.skip - slots
+        taken[slot] = 1
+        owners[slot] = turn.owner
+        turn.slot = slot
         filled++
       }
     }

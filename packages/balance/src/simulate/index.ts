@@ -1,5 +1,6 @@
 /**
- * Strategies side by side: a discrete-event simulation of balancers and servers in virtual time, on the same trace of requests for each. Pure: the same workload and seed give the same.
+ * Strategies side by side: a discrete-event simulation of balancers and servers in virtual time, on the same trace of requests for each. Pure: the
+ * same workload and seed give the same.
  *
  * @example
  * ```ts

@@ -16,8 +16,9 @@ const mostServers = 1000
 const name = /^[\w.:-]{1,63}$/
 
 /**
- * A workload from a JSON value. What may be left out: `balancers` (1), `outlierEjection` (false), `keys` (10,000, all alike); of a server `count` (1), `weight` (1), `queue` (1,000),
- * `joinsAtMillis` (0), `leavesAtMillis` (never), `episodes` (none); of an episode `slowdown` (1) and `errorRate` (0).
+ * A workload from a JSON value. What may be left out: `balancers` (1), `outlierEjection` (false), `keys` (10,000, all alike); of a server `count`
+ * (1), `weight` (1), `queue` (1,000), `joinsAtMillis` (0), `leavesAtMillis` (never), `episodes` (none); of an episode `slowdown` (1) and `errorRate`
+ * (0).
  * @throws InvalidWorkload that begins with the path of the field that is wrong.
  */
 export const parseWorkload = (value: unknown): Workload => {

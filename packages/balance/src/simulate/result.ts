@@ -16,8 +16,8 @@ export interface StrategyFigures {
   /** Of requests that did not; null if all did. From arrival to end, waiting included. */
   readonly latencyMillis: LatencyFigures | null
   /**
-   * The load of the fullest server divided by the mean of all: 1 is perfectly even. A load is the requests at a server, waiting or worked on, for each one that it can work on at
-   * a time, on average over the whole time. 1 if there was no load at all.
+   * The load of the fullest server divided by the mean of all: 1 is perfectly even. A load is the requests at a server, waiting or worked on, for
+   * each one that it can work on at a time, on average over the whole time. 1 if there was no load at all.
    */
   readonly imbalance: number
   /** For strategies that go by keys, if candidates changed. */

@@ -14,7 +14,8 @@ export interface SimulateInit {
 const mostSeed = 1_000_000
 
 /**
- * Plays a workload with each strategy: the same arrivals, keys, sizes of requests and bad luck for all of them. Takes about a second for each million requests and strategy.
+ * Plays a workload with each strategy: the same arrivals, keys, sizes of requests and bad luck for all of them. Takes about a second for each million
+ * requests and strategy.
  * @param workload checked, as `parseWorkload` and `presets` give it.
  * @throws RangeError for a seed that is none.
  */

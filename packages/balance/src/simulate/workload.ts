@@ -1,4 +1,7 @@
-/** What a simulation plays: the same trace of requests for each strategy. A JSON value; `parseWorkload` checks one. Times are milliseconds from the beginning. */
+/**
+ * What a simulation plays: the same trace of requests for each strategy. A JSON value; `parseWorkload` checks one. Times are milliseconds from the
+ * beginning.
+ */
 export interface Workload {
   readonly version: 1
   readonly name: string

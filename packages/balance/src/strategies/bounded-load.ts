@@ -13,16 +13,17 @@ export interface BoundedLoadInit {
 }
 
 /**
- * Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Loads", SODA 2018, arXiv 1608.01350, 2016) on the ring of
- * `ringHash`: a key goes to its candidate of the ring unless that has `ceil(balance × (m + 1) × its part of the weights)` requests in flight already, m being those of all, and
- * else to the next one along the circle that has fewer.
+ * Consistent hashing with bounded loads (Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Loads", SODA 2018, arXiv 1608.01350,
+ * 2016) on the ring of `ringHash`: a key goes to its candidate of the ring unless that has `ceil(balance × (m + 1) × its part of the weights)`
+ * requests in flight already, m being those of all, and else to the next one along the circle that has fewer.
  *
- * So while nothing is under way a key always has the same candidate, and a hot key spills over to the same few. When candidates change, keys move as in `ringHash`, and a few
- * more, since everybody's bound changes.
+ * So while nothing is under way a key always has the same candidate, and a hot key spills over to the same few. When candidates change, keys move as
+ * in `ringHash`, and a few more, since everybody's bound changes.
  *
- * A pick takes O(log n) beside the comparison of the candidates in O(n), and MD5 of the key; then about 1 / (balance - 1)² further candidates at the most on average; memory is
- * 1,280 bytes for each candidate and list. When candidates change, the ring is made anew in O(n log n), unless it is that of one of the last four lists; a candidate that leaves and comes back still has the requests that did not end meanwhile.
- * `settled` must be told once for each pick. A request without a key goes to a random place of the ring. Undefined if no candidate has any weight.
+ * A pick takes O(log n) beside the comparison of the candidates in O(n), and MD5 of the key; then about 1 / (balance - 1)² further candidates at the
+ * most on average; memory is 1,280 bytes for each candidate and list. When candidates change, the ring is made anew in O(n log n), unless it is that
+ * of one of the last four lists; a candidate that leaves and comes back still has the requests that did not end meanwhile. `settled` must be told
+ * once for each pick. A request without a key goes to a random place of the ring. Undefined if no candidate has any weight.
  *
  * `pick` throws RangeError for a weight below 0 or not finite, TypeError for two candidates with one id.
  * @throws RangeError for a balance that is not above 1.

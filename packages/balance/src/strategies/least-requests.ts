@@ -13,12 +13,12 @@ export interface LeastRequestsInit {
 }
 
 /**
- * The candidate with the fewest requests in flight, as Envoy's least request balancer: with equal weights the least of all (its `FULL_SCAN`), one of several at
- * random; with weights that differ a weighted round robin in which each has the weight `weight / (in flight + 1) ^ activeRequestBias` at the moment of the pick
- * (Envoy documentation, "Weighted least request").
+ * The candidate with the fewest requests in flight, as Envoy's least request balancer: with equal weights the least of all (its `FULL_SCAN`), one of
+ * several at random; with weights that differ a weighted round robin in which each has the weight `weight / (in flight + 1) ^ activeRequestBias` at
+ * the moment of the pick (Envoy documentation, "Weighted least request").
  *
- * A pick takes O(n); memory O(n). When candidates change, those that stay keep their counts; one that leaves and comes back still has the requests that did not
- * end meanwhile. `settled` must be told once for each pick. Undefined if no candidate has any weight.
+ * A pick takes O(n); memory O(n). When candidates change, those that stay keep their counts; one that leaves and comes back still has the requests
+ * that did not end meanwhile. `settled` must be told once for each pick. Undefined if no candidate has any weight.
  *
  * `pick` throws RangeError for a weight below 0 or not finite, TypeError for two candidates with one id.
  * @throws RangeError for a bias below 0 or not finite.

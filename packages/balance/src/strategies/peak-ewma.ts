@@ -43,13 +43,14 @@ class Latency implements InFlight {
 }
 
 /**
- * Of two candidates drawn at random the one with the lower product of its latency, as a moving average that jumps to each peak, and its requests in flight plus
- * one: Finagle's `Balancers.p2cPeakEwma`. It shuns a candidate that slows down within one slow answer, and tries it again as its average fades. Weights are ignored.
+ * Of two candidates drawn at random the one with the lower product of its latency, as a moving average that jumps to each peak, and its requests in
+ * flight plus one: Finagle's `Balancers.p2cPeakEwma`. It shuns a candidate that slows down within one slow answer, and tries it again as its average
+ * fades. Weights are ignored.
  *
  * An error counts with the time that it took: a candidate that fails fast looks good. Put `outlierEjection` in front of it.
  *
- * A pick takes O(1) and two draws; memory O(n). Candidates that come and go take part at once; a new one has the cost 0 until its first request is under way, and then a
- * prohibitive one until that ends. `settled` must be told once for each pick.
+ * A pick takes O(1) and two draws; memory O(n). Candidates that come and go take part at once; a new one has the cost 0 until its first request is
+ * under way, and then a prohibitive one until that ends. `settled` must be told once for each pick.
  * @throws RangeError for a decay time that is not above 0.
  */
 export const peakEwma = <C extends BalanceCandidate>({

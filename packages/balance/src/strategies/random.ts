@@ -6,8 +6,8 @@ export interface RandomInit {
 }
 
 /**
- * Each candidate with the same probability, whatever its weight. Of n requests to n candidates the fullest gets about ln n / ln ln n (Raab and Steger, "Balls into
- * Bins", RANDOM 1998).
+ * Each candidate with the same probability, whatever its weight. Of n requests to n candidates the fullest gets about ln n / ln ln n (Raab and
+ * Steger, "Balls into Bins", RANDOM 1998).
  *
  * A pick takes O(1) and one draw; no memory. Candidates that come and go take part at once.
  */

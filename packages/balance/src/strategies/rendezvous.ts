@@ -13,14 +13,15 @@ export interface RendezvousInit {
 const [seedHigh, seedLow] = [0x72656e64, 0x657a766f]
 
 /**
- * Rendezvous hashing, also called highest random weight (Thaler and Ravishankar, IEEE/ACM ToN 6(1), 1998): the candidate with the highest hash of key and id. With weights,
- * each has the score `-weight / ln(h)` for a hash h in (0, 1) (Schindelhauer and Schomaker, "Weighted distributed hash tables", SPAA 2005; Resch, "New hashing algorithms for
- * data storage", SDC 2015).
+ * Rendezvous hashing, also called highest random weight (Thaler and Ravishankar, IEEE/ACM ToN 6(1), 1998): the candidate with the highest hash of key
+ * and id. With weights, each has the score `-weight / ln(h)` for a hash h in (0, 1) (Schindelhauer and Schomaker, "Weighted distributed hash tables",
+ * SPAA 2005; Resch, "New hashing algorithms for data storage", SDC 2015).
  *
- * Shares are in exact proportion to the weights. When a candidate leaves, only its keys move, and evenly to all others; when one comes, or its weight grows, keys only move to it.
+ * Shares are in exact proportion to the weights. When a candidate leaves, only its keys move, and evenly to all others; when one comes, or its weight
+ * grows, keys only move to it.
  *
- * A pick takes O(n), with a logarithm for each candidate when weights differ; memory is 8 bytes for each candidate beside the ids. When candidates change, their ids are hashed anew in O(n).
- * A request without a key has a random hash. Undefined if no candidate has any weight.
+ * A pick takes O(n), with a logarithm for each candidate when weights differ; memory is 8 bytes for each candidate beside the ids. When candidates
+ * change, their ids are hashed anew in O(n). A request without a key has a random hash. Undefined if no candidate has any weight.
  *
  * `pick` throws RangeError for a weight below 0 or not finite, TypeError for two candidates with one id.
  */

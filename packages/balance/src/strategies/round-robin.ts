@@ -10,11 +10,11 @@ export interface RoundRobinInit {
 const mostTurns = 2 ** 30
 
 /**
- * One candidate after the other, whatever their weights (Nagle, "On Packet Switches With Infinite Storage", RFC 970, 1985, for the fairness of turns): the candidate at the number of the turn,
- * modulo their number.
+ * One candidate after the other, whatever their weights (Nagle, "On Packet Switches With Infinite Storage", RFC 970, 1985, for the fairness of
+ * turns): the candidate at the number of the turn, modulo their number.
  *
- * A pick takes O(1); no memory but a count. When candidates change, some are passed over or come twice, once. A caller that goes back and forth between two lists may pass over the same ones
- * again and again; `smoothWeighted` does not.
+ * A pick takes O(1); no memory but a count. When candidates change, some are passed over or come twice, once. A caller that goes back and forth
+ * between two lists may pass over the same ones again and again; `smoothWeighted` does not.
  */
 export const roundRobin = <C extends BalanceCandidate>({
   random,

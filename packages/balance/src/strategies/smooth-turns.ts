@@ -2,8 +2,8 @@
 const remembered = 16
 
 /**
- * The turns of nginx' smooth weighted round robin: each turn adds its weight to each candidate's claim; the greatest claim gets the turn and is lowered by the
- * total of the weights.
+ * The turns of nginx' smooth weighted round robin: each turn adds its weight to each candidate's claim; the greatest claim gets the turn and is
+ * lowered by the total of the weights.
  */
 export class SmoothTurns {
   #ids: readonly string[] = []
@@ -13,8 +13,8 @@ export class SmoothTurns {
   readonly #known = new Map<string, number>()
 
   /**
-   * Who takes part from now on. A new one begins with the average claim, so that nobody is starved or flooded by those who come. One that left keeps its claim for a
-   * while: else a candidate that is in every second list only would never come up to the others.
+   * Who takes part from now on. A new one begins with the average claim, so that nobody is starved or flooded by those who come. One that left keeps
+   * its claim for a while: else a candidate that is in every second list only would never come up to the others.
    */
   follow(ids: readonly string[]): void {
     for (const [at, id] of this.#ids.entries()) this.#known.set(id, this.#claims[at] ?? 0)

@@ -7,11 +7,11 @@ export interface WeightedRandomInit {
 }
 
 /**
- * Each candidate with a probability in proportion to its weight, by the alias method (Vose, "A linear algorithm for generating random numbers with a given
- * distribution", IEEE TSE 17(9), 1991).
+ * Each candidate with a probability in proportion to its weight, by the alias method (Vose, "A linear algorithm for generating random numbers with a
+ * given distribution", IEEE TSE 17(9), 1991).
  *
- * A pick takes one draw and O(1), beside the comparison of the candidates in O(n); memory O(n). When candidates change, the table is made anew in O(n). Undefined
- * if no candidate has any weight.
+ * A pick takes one draw and O(1), beside the comparison of the candidates in O(n); memory O(n). When candidates change, the table is made anew in
+ * O(n). Undefined if no candidate has any weight.
  *
  * `pick` throws RangeError for a weight below 0 or not finite, TypeError for two candidates with one id.
  */

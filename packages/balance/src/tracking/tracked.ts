@@ -10,8 +10,9 @@ export interface InFlight {
 export const mostGone = 1024
 
 /**
- * A state for each candidate, by id. A candidate that is gone is remembered until its last request ended, so that one which comes back in between has the right
- * count. A caller that never says how requests ended makes no leak: of the candidates that are gone, the oldest are forgotten beyond `mostGone`.
+ * A state for each candidate, by id. A candidate that is gone is remembered until its last request ended, so that one which comes back in between has
+ * the right count. A caller that never says how requests ended makes no leak: of the candidates that are gone, the oldest are forgotten beyond
+ * `mostGone`.
  *
  * `of` and `ended` take O(1), and allocate for a candidate that is new only.
  */

@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict'
 
-/** The part of right balancers that fail a distribution test with a seed: one in a million at most. Seeds are fixed, so the same balancer always has the same outcome. */
+/**
+ * The part of right balancers that fail a distribution test with a seed: one in a million at most. Seeds are fixed, so the same balancer always has
+ * the same outcome.
+ */
 export const errorRate = 1e-6
 
 /** The standard normal distribution is above this with the probability `errorRate`. */
 const deviations = 4.753424
 
-/** What chi-square exceeds with the probability `errorRate` or a little less: so far out the approximation of Wilson and Hilferty (PNAS 17(12), 1931) is too high by a few percent. */
+/**
+ * What chi-square exceeds with the probability `errorRate` or a little less: so far out the approximation of Wilson and Hilferty (PNAS 17(12), 1931)
+ * is too high by a few percent.
+ */
 export const criticalValue = (freedom: number): number => {
   const part = 2 / (9 * freedom)
   return freedom * (1 - part + deviations * Math.sqrt(part)) ** 3

@@ -16,8 +16,8 @@ export interface BalancerSubject<
   /** Request number `index`, from 0 up: each another one. */
   request(index: number): Request
   /**
-   * The exact expectation: the part of many requests that each of `candidates` gets, in their order, summing up to 1, while 16 requests are under way and all end alike. With
-   * `weights` for candidates of any weight; for a hash what its table gives, not what it aims at.
+   * The exact expectation: the part of many requests that each of `candidates` gets, in their order, summing up to 1, while 16 requests are under way
+   * and all end alike. With `weights` for candidates of any weight; for a hash what its table gives, not what it aims at.
    */
   shares?(candidates: readonly Candidate[]): readonly number[]
   /** It goes by weights. */
@@ -28,12 +28,17 @@ export interface BalancerSubject<
   /** Requests with the same key go to the same candidate, while no other request is under way. */
   readonly keys?: {
     request(key: string): Request
-    /** When one of seven candidates leaves or comes: the part of the keys of the others that move all the same, at most. 0 for a ring and for rendezvous hashing. */
+    /**
+     * When one of seven candidates leaves or comes: the part of the keys of the others that move all the same, at most. 0 for a ring and for
+     * rendezvous hashing.
+     */
     readonly moved: number
   }
   /** It leaves out candidates that are not fit. */
   readonly health?: {
-    /** Makes a candidate unfit: by results that are told to `settled`, or however this balancer learns it. At most one of seven is unfit at a time. */
+    /**
+     * Makes a candidate unfit: by results that are told to `settled`, or however this balancer learns it. At most one of seven is unfit at a time.
+     */
     eject(balancer: Tested, candidate: Candidate): void
     /** Makes it fit again. Left out when only time does it. */
     readmit?(balancer: Tested, candidate: Candidate): void
