@@ -7,7 +7,7 @@ import { join } from 'node:path'
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
-if (major > 22 || (major === 22 && minor >= 18)) {
+if (major > 22 || (major === 22 && minor >= 19)) {
   followParent()
   endWithoutReader()
   const { execute } = await import('@oclif/core')
@@ -18,7 +18,7 @@ if (major > 22 || (major === 22 && minor >= 18)) {
   const node = bundledNode()
   if (node === undefined) {
     console.error(
-      `conclave needs Node 22.18 or newer; this is ${process.version}. Install a newer Node, or add the package node-${process.platform}-${process.arch}.`,
+      `conclave needs Node 22.19 or newer; this is ${process.version}. Install a newer Node, or add the package node-${process.platform}-${process.arch}.`,
     )
     process.exit(1)
   }
