@@ -302,3 +302,18 @@ test('a lock-delay that somebody waits for is lifted when it is over', () => {
   leader.pass(100)
   expect(leader.proposed).toEqual([{ type: 'lift', epoch: epoch(1n) }])
 })
+
+test('a lock-delay is lifted although other machines have commands applied all the time', () => {
+  const leader = new Leader()
+  leader.session(1n)
+  leader.session(2n)
+  leader.cell.lock(1n, 1, '/ls/cell/lock', { lockDelay: 200 })
+  leader.cell.lock(2n, 1, '/ls/cell/lock')
+  leader.cell.apply({ type: 'expire', session: 1n, epoch: epoch(1n) })
+  for (let at = 0; at < 10; at++) {
+    // What is applied is none of the lock service's: its log time stands still.
+    leader.step({ type: 'applied' })
+    leader.pass(50)
+  }
+  expect(leader.proposed.at(0)).toEqual({ type: 'lift', epoch: epoch(1n) })
+})

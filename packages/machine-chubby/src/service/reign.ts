@@ -167,9 +167,10 @@ export class Reign {
     this.#admissions.add(id, command, lease, () => this.#init.propose(command))
   }
 
+  /** A plan is never put off: log time stands still while nothing of this machine is applied, and so does what is left of a delay by it. */
   #planLift(): void {
     const delay = this.#init.view.nextLift()
-    this.#liftAt = delay === undefined ? undefined : this.#time + delay
+    this.#liftAt = delay === undefined ? undefined : Math.min(this.#liftAt ?? Infinity, this.#time + delay)
   }
 
   // ---- calls --------------------------------------------------------------------------------------------------------------------------
