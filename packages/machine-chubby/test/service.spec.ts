@@ -25,6 +25,10 @@ class Leader {
   #calls = 0
   #admissions = 0
   now = 0
+  /** What becomes of commands that are let in. */
+  log: 'applies' | 'refuses' | 'waits' = 'applies'
+  /** Let in, and waiting for `apply`. */
+  admitted: number[] = []
 
   constructor() {
     this.cell.reign(1n)
@@ -40,8 +44,15 @@ class Leader {
     for (const bytes of propose) this.proposed.push(decodeCommand(bytes))
     for (const { admission, refused } of admitted) {
       if (refused !== undefined) this.refused.push(admission)
+      else if (this.log === 'refuses') this.step({ type: 'settled', admission, outcome: 'refused' })
+      else if (this.log === 'waits') this.admitted.push(admission)
       else this.#apply(admission)
     }
+  }
+
+  /** What waits. */
+  apply(): void {
+    for (const admission of this.admitted.splice(0)) this.#apply(admission)
   }
 
   #apply(admission: number): void {
@@ -316,4 +327,17 @@ test('a lock-delay is lifted although other machines have commands applied all t
     leader.pass(50)
   }
   expect(leader.proposed.at(0)).toEqual({ type: 'lift', epoch: epoch(1n) })
+})
+
+describe('a session that is ended from elsewhere', () => {
+  test('is not told of a longer lease, since its locks have passed on', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    const held = leader.keepAlive(1n)
+    leader.pass(300)
+    leader.command({ type: 'endSession', session: 1n })
+    leader.pass(100)
+    leader.confirm()
+    expect(leader.answers.get(held)).toMatchObject({ type: 'refused', problem: 'no-session' })
+  })
 })

@@ -91,10 +91,8 @@ export class Reign {
   }
 
   #leaseOf(id: bigint): Lease | undefined {
-    const known = this.#leases.get(id)
-    if (known !== undefined) return known
     const session = this.#init.view.session(id)
-    return session === undefined ? undefined : this.#begin(session)
+    return session === undefined ? undefined : (this.#leases.get(id) ?? this.#begin(session))
   }
 
   #tell(lease: Lease, notice: Notice): number {
@@ -238,6 +236,8 @@ export class Reign {
     this.#rounds.await((began) => {
       lease.extending = false
       if (lease.closing || lease.held !== held) return
+      // It was ended from elsewhere: what it held may be another's already.
+      if (this.#init.view.session(lease.session.id) === undefined) return this.#forget(lease)
       const { lease: length } = lease.session
       lease.extend(began + length)
       lease.owed = false
