@@ -340,4 +340,20 @@ describe('a session that is ended from elsewhere', () => {
     leader.confirm()
     expect(leader.answers.get(held)).toMatchObject({ type: 'refused', problem: 'no-session' })
   })
+
+  test('and is not after all, drops what it caches, for which it was no longer asked', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.session(2n)
+    leader.open(2n, '/ls/cell/f')
+    leader.cached(1n, '/ls/cell/f')
+    leader.log = 'refuses'
+    leader.command({ type: 'endSession', session: 1n })
+    leader.log = 'applies'
+    expect(leader.command(write(2n))).toBe(false)
+    const call = leader.keepAlive(1n)
+    expect(leader.answers.get(call)).toMatchObject({ notices: [{ notice: { type: 'invalidate', path: '' } }] })
+    leader.keepAlive(1n, 1)
+    expect(leader.cell.view.file('/ls/cell/f', '')).toMatchObject({ contentGeneration: 2n })
+  })
 })
