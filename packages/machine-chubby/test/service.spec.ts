@@ -357,3 +357,20 @@ describe('a session that is ended from elsewhere', () => {
     expect(leader.cell.view.file('/ls/cell/f', '')).toMatchObject({ contentGeneration: 2n })
   })
 })
+
+test('a client that never acknowledges holds up writes for little more than a lease', () => {
+  const leader = new Leader()
+  leader.session(1n)
+  leader.session(2n)
+  leader.open(2n, '/ls/cell/f')
+  leader.cached(1n, '/ls/cell/f')
+  expect(leader.command(write(2n))).toBe(false)
+  for (let at = 0; at < 100; at++) {
+    leader.keepAlive(1n)
+    leader.keepAlive(2n)
+    leader.pass(50)
+    leader.confirm()
+  }
+  expect(leader.cell.view.file('/ls/cell/f', '')).toMatchObject({ contentGeneration: 2n })
+  expect(leader.proposed).toEqual([{ type: 'expire', session: 1n, epoch: epoch(1n) }])
+})

@@ -34,6 +34,8 @@ export class Lease {
   #notices: NumberedNotice[] = []
   #serial = 0
   #acked = 0
+  /** The last notice of a reply that is not acknowledged whole, and when that was first given. */
+  #unheard: { readonly serial: number; readonly at: number } | undefined
 
   constructor(session: SessionView, end: number) {
     this.session = session
@@ -68,15 +70,24 @@ export class Lease {
     return this.tell({ type: 'lost' })
   }
 
-  /** The oldest notices that are not acknowledged. */
-  batch(): readonly NumberedNotice[] {
-    return this.#notices.slice(0, noticesPerReply)
+  /** The oldest notices that are not acknowledged: told at `now`. */
+  batch(now: number): readonly NumberedNotice[] {
+    const batch = this.#notices.slice(0, noticesPerReply)
+    const last = batch.at(-1)
+    if (last !== undefined) this.#unheard ??= { serial: last.serial, at: now }
+    return batch
+  }
+
+  /** It has not acknowledged for a whole lease what it was told: it gets no other, or those who wait for it would wait for ever. */
+  isDeaf(now: number): boolean {
+    return this.#unheard !== undefined && now - this.#unheard.at > this.session.lease
   }
 
   /** A serial that was never told acknowledges nothing. @returns true if it is news. */
   acknowledge(serial: number): boolean {
     if (serial <= this.#acked || serial > this.#serial) return false
     this.#acked = serial
+    if (this.#unheard !== undefined && serial >= this.#unheard.serial) this.#unheard = undefined
     const first = this.#notices.findIndex((notice) => notice.serial > serial)
     this.#notices = first < 0 ? [] : this.#notices.slice(first)
     return true

@@ -144,7 +144,7 @@ export class Reign {
       const left = lease.end - this.#time
       const { held } = lease
       // A client that is there gets its answer before anything else is made of its lease: as soon as the reign is confirmed.
-      if (held !== undefined) {
+      if (held !== undefined && !lease.isDeaf(this.#time)) {
         if (lease.owed || left <= marginOf(lease.session.lease)) this.#extend(lease, held)
       } else if (left <= 0 && !lease.extending && !this.#expiring.has(lease)) this.#expire(lease)
     }
@@ -217,7 +217,8 @@ export class Reign {
   #hurry(lease: Lease): void {
     const { held } = lease
     if (held === undefined || lease.extending || !lease.pending) return
-    if (lease.end - this.#time <= lease.session.lease / 2) return this.#extend(lease, held)
+    const isLate = lease.end - this.#time <= lease.session.lease / 2
+    if (isLate && !lease.isDeaf(this.#time)) return this.#extend(lease, held)
     this.#release(lease, this.#alive(lease, 0, 0))
   }
 
@@ -246,7 +247,7 @@ export class Reign {
   }
 
   #alive(lease: Lease, length: number, heldFor: number): CallReply {
-    return { type: 'alive', epoch: this.#init.epoch, lease: length, heldFor, notices: lease.batch() }
+    return { type: 'alive', epoch: this.#init.epoch, lease: length, heldFor, notices: lease.batch(this.#time) }
   }
 
   /** A read enters its cacher before it reads, so that no change passes between the two unseen. */
