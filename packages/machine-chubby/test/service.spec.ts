@@ -374,3 +374,14 @@ test('a client that never acknowledges holds up writes for little more than a le
   expect(leader.cell.view.file('/ls/cell/f', '')).toMatchObject({ contentGeneration: 2n })
   expect(leader.proposed).toEqual([{ type: 'expire', session: 1n, epoch: epoch(1n) }])
 })
+
+test('a command for a session that does not exist yet is not let in behind its creation', () => {
+  const leader = new Leader()
+  leader.log = 'waits'
+  leader.session(1n)
+  leader.command({ type: 'close', session: 1n, handle: 1 }, 'somebody else')
+  expect(leader.admitted).toEqual([1])
+  leader.log = 'applies'
+  leader.apply()
+  expect(leader.refused).toEqual([2])
+})

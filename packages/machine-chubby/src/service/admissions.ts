@@ -52,6 +52,12 @@ export class Admissions {
     this.#dirty = true
   }
 
+  /** Whether the creation of a session with this id is on its way. */
+  isBeginning(session: bigint): boolean {
+    const ids = this.#lanes.get(`${session}`) ?? []
+    return ids.some((id) => this.#all.get(id)?.command.type === 'createSession')
+  }
+
   /** @param certain whether it is known that it has been applied, or never will be. */
   settled(id: AdmissionId, certain: boolean): void {
     const admission = this.#all.get(id)

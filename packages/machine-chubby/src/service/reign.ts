@@ -273,6 +273,9 @@ export class Reign {
     const lease = this.#leaseOf(session)
     const owner = command.type === 'createSession' ? command.principal : lease?.session.principal
     if (owner !== undefined && owner !== principal) return this.#init.admitted(admission, 'invalid')
+    // For a session that is not there it does nothing, and goes at once: behind the creation of one it would speak for whoever creates that.
+    if (lease === undefined && command.type !== 'createSession')
+      return this.#init.admitted(admission, this.#admissions.isBeginning(session) ? 'invalid' : undefined)
     this.#admissions.add(admission, command, lease, () => this.#init.admitted(admission))
   }
 
