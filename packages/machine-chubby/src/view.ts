@@ -21,7 +21,7 @@ export interface ChubbyView {
   /** Milliseconds from `time` to the end of the first lock-delay that somebody waits for, at least 0; undefined: there is none. */
   nextLift(): number | undefined
   /**
-   * Every path whose cached answer the command might change, whatever is applied before it: all that may be created, written, deleted, or come to be read by
+   * Every path whose cached answer the command might change if it goes into the log now, whatever is applied before it: all that may be created, written, deleted, or come to be read by
    * others. `'all'`: it might be any (an access control list).
    * @param isChanging whether a command that may change this path is on its way into the log.
    */

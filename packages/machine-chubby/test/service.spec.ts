@@ -385,3 +385,20 @@ test('a command for a session that does not exist yet is not let in behind its c
   leader.apply()
   expect(leader.refused).toEqual([2])
 })
+
+test('a creation that waited waits for whoever caches that there is no directory on the way, if it went meanwhile', () => {
+  const leader = new Leader()
+  leader.session(1n)
+  leader.session(2n)
+  leader.cell.open(2n, 1, '/ls/cell/d', { kind: 'directory' })
+  leader.cached(1n, '/ls/cell/d/f')
+  const open = { access: { read: true, write: true, changeAcl: false }, subscriptions: [], lockDelay: 0 } as const
+  const made = { create: 'missing', kind: 'file', ephemeral: false, parents: true, contents: new Uint8Array() } as const
+  expect(leader.command({ type: 'open', session: 2n, handle: 2, path: '/ls/cell/d/f', ...open, ...made })).toBe(false)
+  expect(leader.command({ type: 'delete', session: 2n, handle: 1 })).toBe(true)
+  leader.cached(1n, '/ls/cell/d')
+  leader.keepAlive(1n, 1)
+  expect(leader.cell.view.file('/ls/cell/d', '')).toBeUndefined()
+  leader.keepAlive(1n, 2)
+  expect(leader.cell.view.file('/ls/cell/d', '')).toBe('is-a-directory')
+})

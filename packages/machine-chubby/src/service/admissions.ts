@@ -101,7 +101,7 @@ export class Admissions {
 
   #begin(id: AdmissionId, admission: Admission): void {
     const { command, lane, lease } = admission
-    const { view, caches, invalidate, leases } = this.#init
+    const { view, caches } = this.#init
     if (this.#lanes.get(lane)?.[0] !== id) return
     const ends = command.type === 'endSession' || command.type === 'expire'
     if (lease !== undefined) {
@@ -115,14 +115,27 @@ export class Admissions {
         caches.drop(lease)
       }
     }
-    admission.touched = view.touches(command, (path) => caches.isChanging(path))
-    caches.begin(admission.touched, invalidate, leases)
+    this.#touch(admission)
     admission.state = 'flushing'
     if (lease !== undefined) lease.inFlight += 1
   }
 
+  #touch(admission: Admission): void {
+    const { view, caches, invalidate, leases } = this.#init
+    admission.touched = view.touches(admission.command, (path) => caches.isChanging(path))
+    caches.begin(admission.touched, invalidate, leases)
+  }
+
   #propose(id: AdmissionId, admission: Admission): void {
-    if (!this.#init.caches.isFlushed(admission.touched)) return
+    const { caches } = this.#init
+    if (!caches.isFlushed(admission.touched)) return
+    // While it waited, a directory on the way may have gone: it would make that as well.
+    if (admission.command.type === 'open') {
+      const before = admission.touched
+      this.#touch(admission)
+      caches.end(before)
+      if (!caches.isFlushed(admission.touched)) return
+    }
     admission.state = 'open'
     this.#pending.delete(id)
     admission.go()
