@@ -26,9 +26,18 @@ export class Caches {
   readonly #flushingAll = new Map<Lease, number>()
   #changesOfAll = 0
 
+  /** Paths that somebody caches, or that are about to change. */
+  get size(): number {
+    return this.#paths.size
+  }
+
   /** It may hold anything: it was told to drop it by notice number `serial`. */
   suspect(lease: Lease, serial: number): void {
-    for (const path of lease.cached) this.#path(path).cachers.delete(lease)
+    for (const path of lease.cached) {
+      const cached = this.#path(path)
+      cached.cachers.delete(lease)
+      this.#tidy(path, cached)
+    }
     lease.cached.clear()
     this.#flushingAll.set(lease, serial)
   }
@@ -36,9 +45,9 @@ export class Caches {
   /** Enters a cacher, before it reads. @returns false if the answer must not be kept. */
   enter(lease: Lease, path: string): boolean {
     if (this.#changesOfAll > 0 || this.#flushingAll.has(lease) || lease.closing) return false
+    if (lease.cached.size >= maxCached && !lease.cached.has(path)) return false
     const { cachers, flushing, changes } = this.#path(path)
     if (changes > 0 || flushing.has(lease)) return false
-    if (lease.cached.size >= maxCached && !lease.cached.has(path)) return false
     cachers.add(lease)
     lease.cached.add(path)
     return true

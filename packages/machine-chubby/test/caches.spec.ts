@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { Caches } from '../src/service/caches.ts'
+import { Lease } from '../src/service/lease.ts'
+
+const leaseOf = (id: bigint): Lease => new Lease({ id, principal: 'p', lease: 1000 }, 1000)
+
+test('a session that has read more than it may cache leaves nothing behind of what it reads beyond', () => {
+  const caches = new Caches()
+  const lease = leaseOf(1n)
+  for (let at = 0; at < 20_000; at++) caches.enter(lease, `/ls/cell/${at}`)
+  expect(caches.size).toBe(lease.cached.size)
+  expect(caches.size).toBeLessThan(20_000)
+})
+
+test('nothing is left of what a session cached that has to drop everything', () => {
+  const caches = new Caches()
+  const lease = leaseOf(1n)
+  caches.enter(lease, '/ls/cell/a')
+  caches.suspect(lease, lease.tell({ type: 'lost' }))
+  expect(caches.size).toBe(0)
+  expect(caches.enter(lease, '/ls/cell/b')).toBe(false)
+  expect(caches.size).toBe(0)
+})
