@@ -58,12 +58,15 @@ export class Queue {
     const aborted = (): void => void events.return?.()
     signal?.addEventListener('abort', aborted, { once: true })
     try {
-      for (;;) {
+      for (let next: ReturnType<typeof events.next> | undefined; ; ) {
         const item = await this.tryTake()
         if (item !== undefined) return item
-        const news = await this.#news(events)
+        // One event is waited for at a time: a wait that was given up would take a later one.
+        next ??= events.next()
+        const news = await this.#news(next)
         signal?.throwIfAborted()
-        if (!news) throw new FileProblem('no-handle', this.#path)
+        if (news === 'over') throw new FileProblem('no-handle', this.#path)
+        if (news === 'event') next = undefined
       }
     } finally {
       signal?.removeEventListener('abort', aborted)
@@ -71,14 +74,19 @@ export class Queue {
   }
 
   /** An item that a consumer lost makes no event in the directory: after a while it is looked anew. */
-  #news(events: AsyncIterator<unknown>): Promise<boolean> {
+  #news(next: Promise<IteratorResult<unknown>>): Promise<'event' | 'late' | 'over'> {
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => resolve(true), 1000)
-      const settle = (done: boolean): void => {
-        clearTimeout(late)
-        resolve(!done)
-      }
-      events.next().then(({ done }) => settle(done === true), reject)
+      const late = setTimeout(() => resolve('late'), 1000)
+      next.then(
+        ({ done }) => {
+          clearTimeout(late)
+          resolve(done === true ? 'over' : 'event')
+        },
+        (error: unknown) => {
+          clearTimeout(late)
+          reject(error)
+        },
+      )
     })
   }
 

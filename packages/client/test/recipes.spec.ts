@@ -1,0 +1,49 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { EventStream } from '../src/locks/event-stream.ts'
+import type { FileEvent } from '../src/locks/handle.ts'
+import type { Session } from '../src/locks/session.ts'
+import { Queue } from '../src/recipes.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Handles that are open, and what happens to them. */
+class Handles {
+  readonly open: EventStream<FileEvent>[] = []
+
+  readonly make = async (): Promise<unknown> => {
+    const events = new EventStream<FileEvent>({ type: 'failedOver' })
+    this.open.push(events)
+    const close = async (): Promise<void> => {
+      this.open.splice(this.open.indexOf(events), 1)
+      events.end()
+    }
+    return { events: () => events, close, [Symbol.asyncDispose]: close }
+  }
+
+  tell(event: FileEvent): void {
+    for (const events of [...this.open]) events.push(event)
+  }
+}
+
+const sessionOf = (some: object): Session => some as Session
+
+test('a consumer that has waited for long still hears of an item at once', async () => {
+  const handles = new Handles()
+  const list = vi.fn(async () => [])
+  const queue = new Queue(sessionOf({ mkdir: async () => {}, open: handles.make, list }), '/ls/local/queue')
+  const enough = new AbortController()
+  const taking = expect(queue.take(enough.signal)).rejects.toThrow('enough')
+  await vi.advanceTimersByTimeAsync(10_500)
+  const looked = list.mock.calls.length
+  handles.tell({ type: 'children', change: 'added', name: '1' })
+  await vi.advanceTimersByTimeAsync(0)
+  expect(list).toHaveBeenCalledTimes(looked + 1)
+  enough.abort(new Error('enough'))
+  await vi.advanceTimersByTimeAsync(0)
+  await taking
+})
