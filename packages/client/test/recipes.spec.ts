@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { EventStream } from '../src/locks/event-stream.ts'
 import type { FileEvent } from '../src/locks/handle.ts'
 import type { Session } from '../src/locks/session.ts'
-import { Queue } from '../src/recipes.ts'
+import { Election, Queue } from '../src/recipes.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -46,4 +46,14 @@ test('a consumer that has waited for long still hears of an item at once', async
   enough.abort(new Error('enough'))
   await vi.advanceTimersByTimeAsync(0)
   await taking
+})
+
+test('a candidate that cannot proclaim itself does not keep the lock', async () => {
+  const release = vi.fn(async () => {})
+  const open = async () => {
+    throw new Error('the session has too many handles')
+  }
+  const election = new Election(sessionOf({ lock: async () => ({ release }), open }), '/ls/local/election')
+  await expect(election.campaign('a')).rejects.toThrow('too many handles')
+  expect(release).toHaveBeenCalledOnce()
 })

@@ -34,7 +34,12 @@ export class Election {
   /** Stands for election; resolves once this session leads and has proclaimed it. @throws as `Session.lock`. */
   async campaign(value: string, options: Omit<LockOptions, 'mode' | 'ephemeral'> = {}): Promise<Leadership> {
     const lock = await this.#session.lock(this.#path, options)
-    const handle = await this.#session.open(this.#path, { access: { read: false } })
+    const handle = await this.#session
+      .open(this.#path, { access: { read: false } })
+      .catch(async (error: unknown): Promise<never> => {
+        await lock.release()
+        throw error
+      })
     const proclaim = async (words: string): Promise<void> => {
       await handle.setSequencer(lock.sequencer)
       await handle.write(JSON.stringify({ value: words, token: String(lock.token) }))
