@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { EventStream } from '../src/locks/event-stream.ts'
 import type { FileEvent } from '../src/locks/handle.ts'
 import type { Session } from '../src/locks/session.ts'
-import { Election, Queue } from '../src/recipes.ts'
+import { Barrier, Election, Queue } from '../src/recipes.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -56,4 +56,14 @@ test('a candidate that cannot proclaim itself does not keep the lock', async () 
   const election = new Election(sessionOf({ lock: async () => ({ release }), open }), '/ls/local/election')
   await expect(election.campaign('a')).rejects.toThrow('too many handles')
   expect(release).toHaveBeenCalledOnce()
+})
+
+test('a party that cannot enter a barrier is not counted in it', async () => {
+  const handles = new Handles()
+  const mkdir = async () => {
+    throw new Error('denied')
+  }
+  const barrier = new Barrier(sessionOf({ open: handles.make, mkdir }), '/ls/local/barrier', 2)
+  await expect(barrier.enter('a')).rejects.toThrow('denied')
+  expect(handles.open).toEqual([])
 })

@@ -24,10 +24,15 @@ export class Barrier {
     const group = new Group(this.#session, `${this.#path}/parties`)
     const opened = `${this.#path}/open`
     const handle = await group.join(name)
-    for await (const members of group.watch()) {
-      if (members.length >= this.#parties) await this.#session.write(opened, 'open')
-      // Once it is open it stays open, even if somebody has left already.
-      if ((await this.#session.read(opened)) !== undefined) break
+    try {
+      for await (const members of group.watch()) {
+        if (members.length >= this.#parties) await this.#session.write(opened, 'open')
+        // Once it is open it stays open, even if somebody has left already.
+        if ((await this.#session.read(opened)) !== undefined) break
+      }
+    } catch (error) {
+      await handle.close()
+      throw error
     }
     const leave = async (): Promise<void> => {
       await handle.close()
