@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { EventStream } from '../src/locks/event-stream.ts'
 import type { FileEvent } from '../src/locks/handle.ts'
 import type { Session } from '../src/locks/session.ts'
-import { Barrier, Election, Queue } from '../src/recipes.ts'
+import { Barrier, Election, Group, Queue } from '../src/recipes.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -65,5 +65,22 @@ test('a party that cannot enter a barrier is not counted in it', async () => {
   }
   const barrier = new Barrier(sessionOf({ open: handles.make, mkdir }), '/ls/local/barrier', 2)
   await expect(barrier.enter('a')).rejects.toThrow('denied')
+  expect(handles.open).toEqual([])
+})
+
+test('who watches a group goes on when its directory is deleted and made anew', async () => {
+  const handles = new Handles()
+  const mkdir = vi.fn(async () => {})
+  const group = new Group(sessionOf({ mkdir, open: handles.make, stat: async () => undefined }), '/ls/local/group')
+  const seen: unknown[] = []
+  const watching = (async () => {
+    for await (const members of group.watch()) if (seen.push(members) === 3) return
+  })()
+  await vi.advanceTimersByTimeAsync(0)
+  handles.tell({ type: 'deleted' })
+  await vi.advanceTimersByTimeAsync(0)
+  expect([seen.length, mkdir.mock.calls.length]).toEqual([2, 2])
+  handles.tell({ type: 'children', change: 'added', name: 'a' })
+  await watching
   expect(handles.open).toEqual([])
 })

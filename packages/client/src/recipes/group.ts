@@ -38,10 +38,16 @@ export class Group {
 
   /** The members now, and again whenever they have changed, until the loop is left. */
   async *watch(): AsyncGenerator<readonly Member[], void> {
-    await this.#session.mkdir(this.#path)
-    await using handle = await this.#session.open(this.#path, { access: { write: false }, events: ['children'] })
-    const events = handle.events()
-    yield await this.members()
-    for await (const event of events) if (event.type !== 'deleted') yield await this.members()
+    // Again if the directory was deleted: who joins next makes another.
+    for (;;) {
+      await this.#session.mkdir(this.#path)
+      await using handle = await this.#session.open(this.#path, { access: { write: false }, events: ['children'] })
+      const events = handle.events()
+      yield await this.members()
+      for await (const event of events) {
+        if (event.type === 'deleted') break
+        yield await this.members()
+      }
+    }
   }
 }
