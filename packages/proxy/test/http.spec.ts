@@ -263,6 +263,27 @@ describe('a response', () => {
     expect(answer).toMatchObject({ status: 502, text: 'the instance failed before it responded\n' })
   })
 
+  test.each([
+    ['in UTF-8', '200 \xe2\x82\xac', /^HTTP\/1\.1 200 \r\n/],
+    ['with a control character', '200 O\x01K', /^HTTP\/1\.1 200 \r\n/],
+    ['of a 103 that would become a line end', '103 \xc4\x8d\xc4\x8aX: y', /^HTTP\/1\.1 103 \r\nvia/i],
+  ])('whose reason phrase is %s is passed on without it', async (_, status, expected) => {
+    const address = await tcpBackend((socket) =>
+      socket.once('data', () =>
+        socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n`, 'latin1'),
+      ),
+    )
+    const client = await rawClient(await httpProxy([address]))
+    expect(await client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n').until('\r\n\r\n')).toMatch(expected)
+  })
+
+  test.each(['000', '099'])('of the status %s, which is none, is a 502', async (status) => {
+    const address = await tcpBackend((socket) =>
+      socket.on('data', () => socket.end(`HTTP/1.1 ${status} OK\r\nContent-Length: 2\r\n\r\nok`)),
+    )
+    expect((await ask(await httpProxy([address]))).status).toBe(502)
+  })
+
   test('that breaks off is seen to be broken off', async () => {
     const server = await backend((_, res) => {
       res.writeHead(200, { 'content-length': 100 })

@@ -191,10 +191,11 @@ export interface ResponseHead {
   readonly length: number | undefined
 }
 
-/** The header section for the client. Undefined: the body is in a coding that nobody here undoes. */
+/** The header section for the client. Undefined: the status is none, or the body is in a coding that nobody here undoes. */
 export const responseHead = (status: number, headers: IncomingHttpHeaders, via: string): ResponseHead | undefined => {
   const fields: string[] = []
   const coding = headers['transfer-encoding']
+  if (status < 100) return undefined
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return undefined
   const { connection } = headers
   const nominated =
