@@ -277,6 +277,17 @@ describe('a response', () => {
     expect(await client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n').until('\r\n\r\n')).toMatch(expected)
   })
 
+  test('may say Connection more than once', async () => {
+    const fields = 'Connection: keep-alive\r\nConnection: X-B\r\nX-A: 1\r\nX-B: 2\r\nContent-Length: 2'
+    const address = await tcpBackend((socket) =>
+      socket.once('data', () => socket.write(`HTTP/1.1 200 OK\r\n${fields}\r\n\r\nok`)),
+    )
+    const { status, headers, text } = await ask(await httpProxy([address]))
+    expect({ status, text }).toEqual({ status: 200, text: 'ok' })
+    expect(headers).toHaveProperty('x-a')
+    expect(headers).not.toHaveProperty('x-b')
+  })
+
   test.each(['000', '099'])('of the status %s, which is none, is a 502', async (status) => {
     const address = await tcpBackend((socket) =>
       socket.on('data', () => socket.end(`HTTP/1.1 ${status} OK\r\nContent-Length: 2\r\n\r\nok`)),

@@ -191,13 +191,16 @@ export interface ResponseHead {
   readonly length: number | undefined
 }
 
+/** Undici gives a field that came several times as several values, Node's client as one. */
+const joined = (value: string | readonly string[] | undefined): string | undefined =>
+  value === undefined ? undefined : String(value)
+
 /** The header section for the client. Undefined: the status is none, or the body is in a coding that nobody here undoes. */
 export const responseHead = (status: number, headers: IncomingHttpHeaders, via: string): ResponseHead | undefined => {
   const fields: string[] = []
-  const coding = headers['transfer-encoding']
+  const [coding, connection] = [joined(headers['transfer-encoding']), joined(headers.connection)]
   if (status < 100) return undefined
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return undefined
-  const { connection } = headers
   const nominated =
     connection === undefined || options.has(connection.toLowerCase()) ? undefined : new Set(namesIn(connection))
   let length: number | undefined
