@@ -142,6 +142,12 @@ describe('a request', () => {
     expect(text).toMatch(/connection: close/i)
   })
 
+  test('of HTTP/1.0 that expects 100 is not told of it', async () => {
+    const client = await rawClient(await httpProxy([(await echo()).address]))
+    client.write('POST / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi')
+    expect(await client.closed()).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*"body":"hi"/)
+  })
+
   test('of HTTP/1.0 gets a response that it understands', async () => {
     const server = await backend((_, res) => {
       res.write('a')

@@ -104,7 +104,8 @@ export const requestHead = (
         fields.push(name, value)
         break
       case 'expect':
-        expects = value.toLowerCase() === '100-continue'
+        // HTTP/1.0 knows no 1xx (RFC 9110, section 10.1.1).
+        expects = req.httpVersionMinor > 0 && value.toLowerCase() === '100-continue'
         break
       case 'upgrade':
         upgrade = upgrade === undefined ? value : `${upgrade}, ${value}`
