@@ -323,6 +323,22 @@ describe('a response', () => {
   })
 })
 
+test.each([
+  ['with a length', { 'content-length': 8 }],
+  ['in chunks', {}],
+])('a client that sends its request to the end after a response %s keeps its connection', async (_, fields) => {
+  const server = await backend((req, res) => {
+    if (req.url === '/next') return void res.end('next')
+    req.once('data', () => res.writeHead(413, fields).end('too much'))
+  })
+  const client = await rawClient(await httpProxy([server.address]))
+  const length = 4_000_000
+  client.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n${'x'.repeat(length / 2)}`)
+  await client.until('too much')
+  client.write(`${'x'.repeat(length / 2)}GET /next HTTP/1.1\r\nHost: a\r\n\r\n`)
+  expect((await client.until(/next/)).match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200'])
+})
+
 describe('connections', () => {
   test('of clients are kept alive, and take requests one after the other without waiting', async () => {
     const server = await backend((req, res) => res.end(req.url))

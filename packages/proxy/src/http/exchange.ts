@@ -373,6 +373,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
     const { req, res } = this.#in
     this.#phase = 'lingering'
     this.deadline = this.#around.ticker.now + lingerMillis
+    this.#body?.letGo()
     req.on('end', () => res.end()).resume()
   }
 
