@@ -32,6 +32,8 @@ export class Tables<T> {
     const roster = new Roster()
     roster.changed(candidates)
     const table = this.#build(roster)
+    // Quickly made again, and a caller that asks for one candidate each time must not drive out what takes long.
+    if (roster.size === 1) return table
     kept.unshift({ roster, table })
     if (kept.length > mostTables) kept.pop()
     return table

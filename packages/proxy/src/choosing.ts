@@ -28,8 +28,11 @@ export class Chooser {
   /** An instance that is chosen has one more under way, until `settle`. One that was tried before is chosen only if there is no other. */
   choose(wish: Wish): Choice {
     const { pinned, tried } = wish
-    if (pinned !== undefined && this.serves(pinned) && !(tried?.includes(pinned) ?? false))
-      return this.#full(pinned) ? 'saturated' : this.#take(pinned)
+    if (pinned !== undefined && this.serves(pinned) && !(tried?.includes(pinned) ?? false)) {
+      if (this.#full(pinned)) return 'saturated'
+      // The balancer is asked all the same: it counts what is under way, and is told of its end.
+      if (this.#balancer.pick(wish, [pinned]) === pinned) return this.#take(pinned)
+    }
     const { eligible } = this.#roster
     if (eligible.length === 0) return 'none'
     const untried = tried === undefined ? eligible : eligible.filter((instance) => !tried.includes(instance))

@@ -142,6 +142,12 @@ describe('a request', () => {
     expect(text).toMatch(/connection: close/i)
   })
 
+  test('of HTTP/1.0 that expects 100 is not told of it', async () => {
+    const client = await rawClient(await httpProxy([(await echo()).address]))
+    client.write('POST / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi')
+    expect(await client.closed()).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*"body":"hi"/)
+  })
+
   test('of HTTP/1.0 gets a response that it understands', async () => {
     const server = await backend((_, res) => {
       res.write('a')
@@ -263,6 +269,38 @@ describe('a response', () => {
     expect(answer).toMatchObject({ status: 502, text: 'the instance failed before it responded\n' })
   })
 
+  test.each([
+    ['in UTF-8', '200 \xe2\x82\xac', /^HTTP\/1\.1 200 \r\n/],
+    ['with a control character', '200 O\x01K', /^HTTP\/1\.1 200 \r\n/],
+    ['of a 103 that would become a line end', '103 \xc4\x8d\xc4\x8aX: y', /^HTTP\/1\.1 103 \r\nvia/i],
+  ])('whose reason phrase is %s is passed on without it', async (_, status, expected) => {
+    const address = await tcpBackend((socket) =>
+      socket.once('data', () =>
+        socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n`, 'latin1'),
+      ),
+    )
+    const client = await rawClient(await httpProxy([address]))
+    expect(await client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n').until('\r\n\r\n')).toMatch(expected)
+  })
+
+  test('may say Connection more than once', async () => {
+    const fields = 'Connection: keep-alive\r\nConnection: X-B\r\nX-A: 1\r\nX-B: 2\r\nContent-Length: 2'
+    const address = await tcpBackend((socket) =>
+      socket.once('data', () => socket.write(`HTTP/1.1 200 OK\r\n${fields}\r\n\r\nok`)),
+    )
+    const { status, headers, text } = await ask(await httpProxy([address]))
+    expect({ status, text }).toEqual({ status: 200, text: 'ok' })
+    expect(headers).toHaveProperty('x-a')
+    expect(headers).not.toHaveProperty('x-b')
+  })
+
+  test.each(['000', '099'])('of the status %s, which is none, is a 502', async (status) => {
+    const address = await tcpBackend((socket) =>
+      socket.on('data', () => socket.end(`HTTP/1.1 ${status} OK\r\nContent-Length: 2\r\n\r\nok`)),
+    )
+    expect((await ask(await httpProxy([address]))).status).toBe(502)
+  })
+
   test('that breaks off is seen to be broken off', async () => {
     const server = await backend((_, res) => {
       res.writeHead(200, { 'content-length': 100 })
@@ -283,6 +321,22 @@ describe('a response', () => {
     expect(text).toMatch(/^HTTP\/1\.1 413 /)
     expect(text).toMatch(/too much/)
   })
+})
+
+test.each([
+  ['with a length', { 'content-length': 8 }],
+  ['in chunks', {}],
+])('a client that sends its request to the end after a response %s keeps its connection', async (_, fields) => {
+  const server = await backend((req, res) => {
+    if (req.url === '/next') return void res.end('next')
+    req.once('data', () => res.writeHead(413, fields).end('too much'))
+  })
+  const client = await rawClient(await httpProxy([server.address]))
+  const length = 4_000_000
+  client.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n${'x'.repeat(length / 2)}`)
+  await client.until('too much')
+  client.write(`${'x'.repeat(length / 2)}GET /next HTTP/1.1\r\nHost: a\r\n\r\n`)
+  expect((await client.until(/next/)).match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200'])
 })
 
 describe('connections', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { backend, httpProxy, rawClient } from './world.ts'
+import { ask, backend, httpProxy, rawClient, until } from './world.ts'
 
 /** Whatever of `/smuggled` would reach the instance. */
 const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -84,6 +84,20 @@ test('CONNECT opens no tunnel', async () => {
   const client = await rawClient(proxy)
   const text = await client.write(`CONNECT ${server.address} HTTP/1.1\r\nHost: a\r\n\r\n`).closed()
   expect(text).toMatch(/^HTTP\/1\.1 405 /)
+})
+
+test.each([
+  ['an upgrade', 'GET /next HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'],
+  ['CONNECT', 'CONNECT b:1 HTTP/1.1\r\nHost: a\r\n\r\n'],
+])('%s behind a request without a response yet ends the connection, and nothing else', async (_, next) => {
+  const server = await backend((req, res) => {
+    if (req.url === '/well') res.end('well')
+  })
+  const proxy = await httpProxy([server.address])
+  const client = await rawClient(proxy)
+  expect(await client.write(`GET / HTTP/1.1\r\nHost: a\r\n\r\n${next}`).closed()).toBe('')
+  expect(await ask(proxy, '/well')).toMatchObject({ status: 200, text: 'well' })
+  await until(() => proxy.metrics.requests.active === 0)
 })
 
 test.each(['h2c', 'H2C', 'websocket, h2c'])(

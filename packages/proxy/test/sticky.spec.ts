@@ -1,4 +1,8 @@
+import type { ServerResponse } from 'node:http'
+import { leastRequests } from '@conclave/balance'
+import { seededRandom } from '@conclave/interface'
 import { describe, expect, test } from 'vitest'
+import type { ProxyCandidate } from '../src/index.ts'
 import { type Answer, ask, backend, httpProxy, Lists, Turns, until } from './world.ts'
 
 const named = (name: string) => backend((_, res) => res.end(name))
@@ -14,12 +18,34 @@ describe('by cookie', () => {
     const first = await ask(proxy)
     const [cookie] = first.headers['set-cookie'] ?? []
     expect(cookie).toMatch(/^conclave=[\w-]{22}; Path=\/; HttpOnly; SameSite=Lax$/)
-    for (let at = 0; at < 5; at++) {
+    for (let at = 0; at < 4; at++) {
       const next = await ask(proxy, '/', { headers: { cookie: `other=1; ${cookieOf(first)}; more=2` } })
       expect(next.text).toBe(first.text)
       expect(next.headers).not.toHaveProperty('set-cookie')
     }
     expect((await ask(proxy)).text).not.toBe(first.text)
+  })
+
+  test('what it brings is counted by the balancer, and so is its end', async () => {
+    const held: ServerResponse[] = []
+    const hold = () => backend((req, res) => void (req.url === '/hold' ? held.push(res) : res.end()))
+    const servers = [await hold(), await hold()]
+    const balancer = leastRequests<ProxyCandidate>({ random: seededRandom(1) })
+    const proxy = await httpProxy(
+      servers.map(({ address }) => address),
+      { sticky: { by: 'cookie' }, balancer },
+    )
+    const cookie = cookieOf(await ask(proxy)) ?? ''
+    const [busy, idle] = servers[0]?.count === 1 ? servers : servers.toReversed()
+    const headers = { cookie }
+    const answers = [ask(proxy, '/hold', { headers }), ask(proxy, '/hold', { headers })]
+    await until(() => held.length === 2)
+    await ask(proxy, '/', { headers })
+    for (let at = 0; at < 8; at++) await ask(proxy)
+    expect(idle?.count).toBe(8)
+    expect(busy?.count).toBe(4)
+    for (const res of held) res.end()
+    await Promise.all(answers)
   })
 
   test('its value tells nothing of the address, and is the same for who has the secret', async () => {

@@ -78,6 +78,19 @@ test('a refusal of the upgrade is passed on, with its body', async () => {
   expect(await client.closed()).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n[\s\S]*\r\n\r\nno$/)
 })
 
+test.each([
+  ['400 No\x01', /^HTTP\/1\.1 400 \r\n/],
+  ['000 No', /^HTTP\/1\.1 502 /],
+])('a refusal with the odd status line %j does not end the proxy', async (status, expected) => {
+  const server = await backend()
+  server.server.on('upgrade', (_: IncomingMessage, socket: Socket) => {
+    socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 2\r\n\r\nno`)
+  })
+  const client = await rawClient(await httpProxy([server.address]))
+  client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  expect(await client.closed()).toMatch(expected)
+})
+
 test('an instance that cannot be reached is passed over', async () => {
   const proxy = await httpProxy([await nobody(), (await chat()).address])
   const socket = dial(proxy.address.port)

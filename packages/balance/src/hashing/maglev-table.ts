@@ -21,6 +21,11 @@ export class MaglevTable {
     const owners = new Uint32Array(slots)
     const heaviest = weights.reduce((most, weight) => Math.max(most, weight), 0)
     const turns = turnsOf(ids, weights, heaviest, slots)
+    const [only, ...others] = turns
+    if (only !== undefined && others.length === 0) {
+      this.#owners = owners.fill(only.owner)
+      return
+    }
     const taken = new Uint8Array(slots)
     let filled = 0
     for (let round = 1; filled < slots; round++) {

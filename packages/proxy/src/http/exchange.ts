@@ -57,6 +57,9 @@ const shortBody = 8_192
 
 const refusedByUndici = new Set<unknown>(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED'])
 
+/** A reason phrase that Node would not write, or that would become something else on the way, is left out: it means nothing (RFC 9112, section 4). */
+const reasonOf = (text: string): string => (/^[ -~]*$/.test(text) ? text : '')
+
 const noTrailers = (): string[] => []
 
 /** A request of a client, from its header section on, through all attempts, until its response has ended. */
@@ -226,7 +229,8 @@ export class Exchange implements CallHandler, Timed, Waiter {
     const { ticker, options, via, draining, metrics, cookie } = this.#around
     const head = responseHead(status, headers, via)
     if (head === undefined) return controller.abort(new AttemptEnded('bad-response'))
-    if (status < 200) return this.#inform(status, text, head.fields)
+    const reason = reasonOf(text)
+    if (status < 200) return this.#inform(status, reason, head.fields)
     this.#error = undefined
     this.#latency = performance.now() - this.#attemptBegan
     metrics.observeLatency(this.#latency / 1000)
@@ -239,7 +243,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
       head.fields.push('set-cookie', cookie.setCookie(instance))
     // A client that was to wait for 100 may send its body or not: what follows on its connection could be either.
     if (draining() || (this.#in.head.expects && !req.complete)) res.shouldKeepAlive = false
-    res.writeHead(status, text, head.fields)
+    res.writeHead(status, reason, head.fields)
     // Together with the body, if that came with it; but a body may be long in coming.
     if (head.length !== 0) queueMicrotask(this.#flush)
   }
@@ -293,7 +297,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
     this.#status = 101
     this.#upgraded = true
     this.deadline = Number.POSITIVE_INFINITY
-    res.writeHead(101, text, [...head.fields, 'connection', 'upgrade', 'upgrade', headers.upgrade ?? ''])
+    res.writeHead(101, reasonOf(text), [...head.fields, 'connection', 'upgrade', 'upgrade', headers.upgrade ?? ''])
     res.flushHeaders()
     res.detachSocket(upgrade.socket)
     this.#tunnel(upgrade, { socket, first }, instance)
@@ -369,6 +373,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
     const { req, res } = this.#in
     this.#phase = 'lingering'
     this.deadline = this.#around.ticker.now + lingerMillis
+    this.#body?.letGo()
     req.on('end', () => res.end()).resume()
   }
 

@@ -104,7 +104,8 @@ export const requestHead = (
         fields.push(name, value)
         break
       case 'expect':
-        expects = value.toLowerCase() === '100-continue'
+        // HTTP/1.0 knows no 1xx (RFC 9110, section 10.1.1).
+        expects = req.httpVersionMinor > 0 && value.toLowerCase() === '100-continue'
         break
       case 'upgrade':
         upgrade = upgrade === undefined ? value : `${upgrade}, ${value}`
@@ -191,12 +192,16 @@ export interface ResponseHead {
   readonly length: number | undefined
 }
 
-/** The header section for the client. Undefined: the body is in a coding that nobody here undoes. */
+/** Undici gives a field that came several times as several values, Node's client as one. */
+const joined = (value: string | readonly string[] | undefined): string | undefined =>
+  value === undefined ? undefined : String(value)
+
+/** The header section for the client. Undefined: the status is none, or the body is in a coding that nobody here undoes. */
 export const responseHead = (status: number, headers: IncomingHttpHeaders, via: string): ResponseHead | undefined => {
   const fields: string[] = []
-  const coding = headers['transfer-encoding']
+  const [coding, connection] = [joined(headers['transfer-encoding']), joined(headers.connection)]
+  if (status < 100) return undefined
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return undefined
-  const { connection } = headers
   const nominated =
     connection === undefined || options.has(connection.toLowerCase()) ? undefined : new Set(namesIn(connection))
   let length: number | undefined

@@ -178,14 +178,15 @@ export class HttpFront implements Front {
   }
 
   #upgrade(req: IncomingMessage, socket: Socket, first: Buffer): void {
+    socket.on('error', () => socket.destroy())
+    const known = (socket as KnownSocket)[onConnection]
+    // Behind a response that is under way Node would not let another one have the connection.
+    if (known === undefined || known.over || known.responding > 0) return void socket.destroy()
     const res = new ServerResponse(req)
     res.shouldKeepAlive = false
     res.assignSocket(socket)
     // Node has let go of this connection: a response that is no upgrade is its last.
     res.on('finish', () => socket.destroySoon())
-    socket.on('error', () => socket.destroy())
-    const known = (socket as KnownSocket)[onConnection]
-    if (known === undefined || known.over) return void socket.destroy()
     if (known.refused) return this.#refuse(res, 503, 'connections', 'too many connections')
     const head = this.#headOf(req, known.address)
     if ('why' in head) return this.#refuse(res, head.status, refusalOf(head), head.why)
@@ -204,6 +205,8 @@ export class HttpFront implements Front {
   #refuseConnect(_: IncomingMessage, socket: Duplex): void {
     this.#refused('bad-request')
     socket.on('error', () => socket.destroy())
+    // It would be taken for the response to the request before.
+    if (((socket as KnownSocket)[onConnection]?.responding ?? 0) > 0) return void socket.destroy()
     replyRaw(socket, 405, 'this proxy opens no tunnels to elsewhere')
   }
 

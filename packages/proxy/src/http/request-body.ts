@@ -9,6 +9,7 @@ export class RequestBody extends Readable {
   readonly #req: IncomingMessage
   readonly #moved: (bytes: number) => void
   #begun = false
+  #wanted = true
 
   /** @param moved called with the bytes of every chunk, and with 0 at the end. */
   constructor(req: IncomingMessage, moved: (bytes: number) => void) {
@@ -22,7 +23,14 @@ export class RequestBody extends Readable {
     return this.#begun
   }
 
+  /** Whoever takes this has enough: the client may send the rest, which the caller sees to. */
+  letGo(): void {
+    this.#wanted = false
+    this.#req.off('data', this.#chunk).off('end', this.#end)
+  }
+
   override _read(): void {
+    if (!this.#wanted) return
     if (!this.#begun) {
       this.#begun = true
       this.#req.on('data', this.#chunk).on('end', this.#end)
@@ -32,7 +40,7 @@ export class RequestBody extends Readable {
 
   override _destroy(_error: Error | null, done: (error: Error | null) => void): void {
     this.#req.off('data', this.#chunk).off('end', this.#end)
-    if (this.#begun) this.#req.pause()
+    if (this.#begun && this.#wanted) this.#req.pause()
     done(null)
   }
 
