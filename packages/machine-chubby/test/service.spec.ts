@@ -402,3 +402,16 @@ test('a creation that waited waits for whoever caches that there is no directory
   leader.keepAlive(1n, 2)
   expect(leader.cell.view.file('/ls/cell/d', '')).toBe('is-a-directory')
 })
+
+test('a list of those who may is made once everybody has dropped what they cache, once', () => {
+  const leader = new Leader()
+  leader.session(1n)
+  leader.session(2n)
+  const open = { access: { read: true, write: true, changeAcl: false }, subscriptions: [], lockDelay: 0 } as const
+  const made = { create: 'missing', kind: 'file', ephemeral: false, parents: true, contents: new Uint8Array() } as const
+  expect(leader.command({ type: 'open', session: 2n, handle: 1, path: '/ls/cell/acl/x', ...open, ...made })).toBe(false)
+  leader.keepAlive(1n, 1)
+  expect(leader.cell.view.file('/ls/cell/acl/x', '')).toBeUndefined()
+  leader.keepAlive(2n, 1)
+  expect(leader.cell.view.file('/ls/cell/acl/x', '')).toMatchObject({ contentGeneration: 1n })
+})

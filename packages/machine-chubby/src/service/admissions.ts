@@ -129,9 +129,9 @@ export class Admissions {
   #propose(id: AdmissionId, admission: Admission): void {
     const { caches } = this.#init
     if (!caches.isFlushed(admission.touched)) return
+    const before = admission.touched
     // While it waited, a directory on the way may have gone: it would make that as well.
-    if (admission.command.type === 'open') {
-      const before = admission.touched
+    if (admission.command.type === 'open' && before !== 'all') {
       this.#touch(admission)
       caches.end(before)
       if (!caches.isFlushed(admission.touched)) return
