@@ -12,7 +12,7 @@ const maxTimerMillis = 2 ** 31 - 1
 export const systemClock: ClientClock = {
   now: () => performance.now() as Monotonic,
   after: (ms, run) => {
-    const timer = setTimeout(run, ms)
+    const timer = setTimeout(run, Math.min(ms, maxTimerMillis))
     timer.unref()
     return () => clearTimeout(timer)
   },

@@ -295,6 +295,18 @@ describe('a lock', () => {
     expect(cell.commands.map(({ type }) => type)).toEqual(['createSession', 'open', 'close'])
   })
 
+  test('that could not be given back is given back by the next try', async () => {
+    const { cell, session } = await begin()
+    const lock = await session.lock('/ls/local/a')
+    const { answer } = cell
+    cell.answer = () => Promise.reject(new Error('too many calls wait already'))
+    await expect(lock.release()).rejects.toThrow('too many calls')
+    cell.answer = answer
+    await lock.release()
+    expect(lock.held).toBe(false)
+    expect(cell.commands.map(({ type }) => type)).toEqual(['createSession', 'open', 'close', 'close'])
+  })
+
   test('has a new signal when the session turned out to be safe', async () => {
     const { cell, session, clock } = await begin()
     const lock = await session.lock('/ls/local/a')

@@ -346,7 +346,8 @@ export class Applying {
   }
 
   #setAcl(handle: HandleRecord, node: NodeRecord, { acl, ifGeneration }: Of<'setAcl'>): CommandReply {
-    if (!handle.access.changeAcl) return refused('denied')
+    // Of the root no list can be looked up: whoever named one would lock everybody out, for ever.
+    if (!handle.access.changeAcl || node.path === root) return refused('denied')
     if (ifGeneration !== undefined && ifGeneration !== node.aclGeneration)
       return refused('mismatch', node.aclGeneration)
     const aclGeneration = node.aclGeneration + 1n

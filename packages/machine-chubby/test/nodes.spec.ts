@@ -388,4 +388,12 @@ describe('access control lists', () => {
     cell.open(2n, 3, '/ls/cell/dir/file')
     expect(cell.apply({ type: 'delete', session: 2n, handle: 3 })).toMatchObject({ problem: 'denied' })
   })
+
+  test('are never of what is above all cells: there it is nowhere to be looked up who is in them, and nobody could take them away', () => {
+    const cell = cellOf(1n, 2n)
+    cell.open(1n, 1, '/ls', { create: 'no' })
+    const acl = { read: 'few', write: 'few', changeAcl: 'few' }
+    expect(cell.apply({ type: 'setAcl', session: 1n, handle: 1, acl })).toMatchObject({ problem: 'denied' })
+    expect(cell.open(2n, 1, '/ls/cell/lock')).toMatchObject({ status: 'opened', created: true })
+  })
 })

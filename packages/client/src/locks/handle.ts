@@ -222,9 +222,12 @@ export class Handle implements AsyncDisposable {
     await this.#session.command({ type: 'release', ...this.#key }, this.path)
   }
 
-  /** Gives back the lock, or the place in line, and closes it. Safe to call twice. */
+  /** Gives back the lock, or the place in line, and closes it. Safe to call twice, and again if it failed. */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= this.#close().catch((error: unknown) => {
+      this.#closing = undefined
+      throw error
+    })
     return this.#closing
   }
 
