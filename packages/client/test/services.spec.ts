@@ -2,8 +2,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { ClientClosed } from '../src/errors.ts'
+import { FileProblem } from '../src/locks/errors.ts'
 import { EventStream } from '../src/locks/event-stream.ts'
-import { fileListStore } from '../src/recipes.ts'
+import { fileListStore, keepRegistered, type RegistrationState } from '../src/recipes.ts'
 import { checkedAddress, checkedInstance, checkedInstanceId, checkedServiceName } from '../src/services/instance.ts'
 import { decodeInstance, encodeInstance } from '../src/services/instance-record.ts'
 import { ListKeeper } from '../src/services/list-keeper.ts'
@@ -132,6 +134,18 @@ test('a list is replaced in its file as a whole, and nothing is left beside it',
   await writeFile(join(directory, 'plain'), '')
   await expect(fileListStore(directory).save('x')).rejects.toThrow()
   expect((await readdir(directory)).sort()).toEqual(['plain', 'web.json'])
+})
+
+test('a problem that has no text in JSON does not end the registration', async () => {
+  const circular: { self?: unknown } = {}
+  circular.self = circular
+  const problems = [new FileProblem('mismatch', '/ls/local/services', 7n), circular, new ClientClosed(true)]
+  const states: RegistrationState[] = []
+  const kept = keepRegistered({ session: () => Promise.reject(problems.shift()) }, 'web', instance, {
+    onState: (state) => states.push(state),
+  })
+  expect(await kept.ended).toBe('closed')
+  expect(states.map(({ type }) => type)).toEqual(['registering', 'registering', 'closed'])
 })
 
 test('lists are saved one after the other, and the last one always', async () => {

@@ -145,8 +145,10 @@ export class Roster {
     for (const [id, instance] of this.#instances) if (named.get(id)?.at !== instance) this.#leave(instance)
     for (const [id, { at, as }] of named) {
       at.weight = as.weight ?? 1
-      if (as.locality !== undefined) at.locality = as.locality
-      if (as.priority !== undefined) at.priority = as.priority
+      if (as.locality === undefined) delete at.locality
+      else at.locality = as.locality
+      if (as.priority === undefined) delete at.priority
+      else at.priority = as.priority
       if (this.#instances.has(id)) continue
       this.#instances.set(id, at)
       this.#init.joined(at)

@@ -40,6 +40,7 @@ export const parseAddress = (address: string): HostPort => {
   const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9A-Za-z._-]+)):(\d{1,5})$/.exec(address) ?? []
   const host = bracketed ?? plain
   const port = Number(digits)
-  if (host !== undefined && port >= 1 && port <= 65_535) return { host, port }
+  // A number with dots need not be an address of IP: 10.0.0.256 and [::1::] are none.
+  if (host !== undefined && port >= 1 && port <= 65_535 && URL.canParse(`http://${address}`)) return { host, port }
   throw new RangeError(`an instance's address is HOST:PORT, such as 10.0.0.7:8080, got ${JSON.stringify(address)}`)
 }

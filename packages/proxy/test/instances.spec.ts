@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { outlierEjection, roundRobin } from '@conclave/balance'
 import { describe, expect, test } from 'vitest'
-import { Instance } from '../src/instance.ts'
+import { Instance, type ProxyBalancer } from '../src/instance.ts'
 import { instanceMetrics } from '../src/metrics.ts'
 import { parseAddress } from '../src/source.ts'
 import { ask, backend, httpProxy, Lists, tcpBackend, until } from './world.ts'
@@ -80,6 +80,46 @@ describe('the list', () => {
       `an instance's address is HOST:PORT, such as 10.0.0.7:8080, got "nowhere"`,
       `two instances have the id "${a.address}"`,
       'a weight is a finite number from 0 up, got -1 for the instance 10.0.0.1:1',
+    ])
+  })
+
+  test.each(['10.0.0.256:80', '[::1::]:80', '1.2.3.4.5:80'])(
+    'goes on behind %s, which is no address',
+    async (address) => {
+      const a = await named('a')
+      const lists = new Lists(address)
+      const proxy = await httpProxy(lists)
+      const trouble: string[] = []
+      proxy.on('trouble', ({ message }) => trouble.push(message))
+      lists.set(address, a.address)
+      await until(() => trouble.length > 0)
+      lists.set(a.address)
+      await until(() => proxy.instances.length === 1)
+      expect((await ask(proxy)).text).toBe('a')
+      expect(() => parseAddress(address)).toThrow(RangeError)
+    },
+  )
+
+  test('takes back a priority and a locality', async () => {
+    const a = await named('a')
+    const lists = new Lists()
+    const seen: unknown[] = []
+    const balancer: ProxyBalancer = {
+      pick: (_, [only]) => {
+        seen.push([only?.locality, only?.priority])
+        return only
+      },
+    }
+    const proxy = await httpProxy(lists, { balancer })
+    lists.set({ address: a.address, weight: 1, locality: 'here', priority: 1 })
+    await until(() => proxy.instances.length === 1)
+    await ask(proxy)
+    lists.set({ address: a.address, weight: 2 })
+    await until(() => proxy.instances[0]?.weight === 2)
+    await ask(proxy)
+    expect(seen).toEqual([
+      ['here', 1],
+      [undefined, undefined],
     ])
   })
 

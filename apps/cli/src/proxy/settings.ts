@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { isStrategyName, outlierEjection, strategies } from '@conclave/balance'
+import { isStrategyName, outlierEjection, panicThreshold, strategies } from '@conclave/balance'
 import type { HealthCheck, Limits, Listen, ProxyBalancer, Retries, Sticky, Timeouts } from '@conclave/proxy'
 import { parseDuration } from '../duration.ts'
 import { CommandFailed, exitCodes } from '../exit.ts'
@@ -124,5 +124,6 @@ export const balancerOf = (name: string, eject: boolean, sticky: Sticky | undefi
     )
   const init = { random: { next: Math.random }, now: () => performance.now() }
   const inner = factory(init)
-  return eject ? outlierEjection(inner, init) : inner
+  // The only instance, or the only one that is left to try, is better than none.
+  return eject ? panicThreshold(outlierEjection(inner, init)) : inner
 }

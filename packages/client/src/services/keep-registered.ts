@@ -276,7 +276,7 @@ class Keeper implements KeptRegistration {
   // ---- what it tells, and is told -------------------------------------------------------------------------------------------------------
 
   #become(state: RegistrationState): void {
-    const isNews = JSON.stringify(state) !== JSON.stringify(this.#state) || 'problem' in state
+    const isNews = state.type !== this.#state.type || 'problem' in state || 'problem' in this.#state
     this.#state = state
     const { onState } = this.#options
     // On its own: what a listener throws must not hurt this.
