@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { ClosingLine } from './tools/house/closing-line.ts'
@@ -31,7 +32,8 @@ export default defineConfig({
           include: ['test/**/*.spec.ts'],
           // Tests that start real processes run in a group of their own, one file at a time: a busy machine makes them slow.
           sequence: { groupOrder: processes ? 1 : 0 },
-          ...(processes ? { maxWorkers: 1 } : {}),
+          // Of the others as many as there are cores: left to itself, vitest keeps one core idle.
+          maxWorkers: processes ? 1 : availableParallelism(),
         },
       }
     }),
