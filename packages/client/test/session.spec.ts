@@ -285,6 +285,29 @@ describe('a lock', () => {
     expect(cell.commands.map(({ type }) => type)).toEqual(['createSession', 'open', 'close'])
   })
 
+  test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
+    'that is waited for is lost with a session that is lost %s turns after it was asked for',
+    async (turns) => {
+      const { cell, session } = await begin()
+      const queued = { state: 'queued', position: 1 } as const
+      let opened: (reply: CommandReply) => void = () => {}
+      cell.answer = () =>
+        new Promise((resolve) => {
+          opened = resolve
+        })
+      let lost: unknown
+      session.lock('/ls/local/a').catch((error: unknown) => {
+        lost = error
+      })
+      await quiet()
+      const { reply } = cell.one('keepAlive')
+      opened({ status: 'opened', created: true, instance: 3n, contentGeneration: 1n, lock: queued })
+      for (let turn = 0; turn < turns; turn++) await undefined
+      await reply({ type: 'refused', problem: 'no-session' })
+      expect(lost).toBeInstanceOf(SessionLost)
+    },
+  )
+
   test('that was given back is not held, though its session is good', async () => {
     const { cell, session } = await begin()
     const lock = await session.lock('/ls/local/a')
