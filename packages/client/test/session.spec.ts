@@ -12,6 +12,7 @@ import {
   type Problem,
 } from '@conclave/machine-chubby'
 import { describe, expect, test, vi } from 'vitest'
+import { Overloaded } from '../src/errors.ts'
 import { FileProblem, LockHeld, LockLost, SessionLost } from '../src/locks/errors.ts'
 import type { LockPort } from '../src/locks/port.ts'
 import { Session, type SessionOptions } from '../src/locks/session.ts'
@@ -177,6 +178,15 @@ describe('a lease', () => {
     await cell.one('keepAlive').reply({ type: 'refused', problem: 'no-session' })
     expect([session.state, told]).toEqual(['expired', ['expired']])
     expect(cell.asked).toEqual([])
+  })
+
+  test('does not end because the program has too many other calls under way', async () => {
+    const { cell, session, clock } = await begin()
+    await cell.one('keepAlive').fail(new Overloaded('too many calls wait already: await some'))
+    expect(session.state).toBe('safe')
+    await clock.pass(1000)
+    await cell.alive({ heldFor: 0 })
+    expect(session.validUntil).toBeGreaterThan(lease * counted)
   })
 
   test('calls that will never be answered end it', async () => {
