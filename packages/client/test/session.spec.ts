@@ -12,6 +12,7 @@ import {
   type Problem,
 } from '@conclave/machine-chubby'
 import { describe, expect, test, vi } from 'vitest'
+import { Overloaded } from '../src/errors.ts'
 import { FileProblem, LockHeld, LockLost, SessionLost } from '../src/locks/errors.ts'
 import type { LockPort } from '../src/locks/port.ts'
 import { Session, type SessionOptions } from '../src/locks/session.ts'
@@ -179,6 +180,15 @@ describe('a lease', () => {
     expect(cell.asked).toEqual([])
   })
 
+  test('does not end because the program has too many other calls under way', async () => {
+    const { cell, session, clock } = await begin()
+    await cell.one('keepAlive').fail(new Overloaded('too many calls wait already: await some'))
+    expect(session.state).toBe('safe')
+    await clock.pass(1000)
+    await cell.alive({ heldFor: 0 })
+    expect(session.validUntil).toBeGreaterThan(lease * counted)
+  })
+
   test('calls that will never be answered end it', async () => {
     const { cell, session } = await begin()
     await cell.one('keepAlive').fail(new Error('the client was closed'))
@@ -284,6 +294,29 @@ describe('a lock', () => {
     await locking
     expect(cell.commands.map(({ type }) => type)).toEqual(['createSession', 'open', 'close'])
   })
+
+  test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
+    'that is waited for is lost with a session that is lost %s turns after it was asked for',
+    async (turns) => {
+      const { cell, session } = await begin()
+      const queued = { state: 'queued', position: 1 } as const
+      let opened: (reply: CommandReply) => void = () => {}
+      cell.answer = () =>
+        new Promise((resolve) => {
+          opened = resolve
+        })
+      let lost: unknown
+      session.lock('/ls/local/a').catch((error: unknown) => {
+        lost = error
+      })
+      await quiet()
+      const { reply } = cell.one('keepAlive')
+      opened({ status: 'opened', created: true, instance: 3n, contentGeneration: 1n, lock: queued })
+      for (let turn = 0; turn < turns; turn++) await undefined
+      await reply({ type: 'refused', problem: 'no-session' })
+      expect(lost).toBeInstanceOf(SessionLost)
+    },
+  )
 
   test('that was given back is not held, though its session is good', async () => {
     const { cell, session } = await begin()

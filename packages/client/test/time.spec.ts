@@ -8,10 +8,13 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test.each(['after', 'afterHolding'] as const)('what is due beyond the reach of a timer is not due at once: %s', async (kind) => {
-  const run = vi.fn()
-  const cancel = systemClock[kind](Number.POSITIVE_INFINITY, run)
-  await vi.advanceTimersByTimeAsync(60_000)
-  expect(run).not.toHaveBeenCalled()
-  cancel()
-})
+test.each(['after', 'afterHolding'] as const)(
+  'what is due beyond the reach of a timer is not due at once: %s',
+  async (kind) => {
+    const run = vi.fn()
+    const cancel = systemClock[kind](Number.POSITIVE_INFINITY, run)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(run).not.toHaveBeenCalled()
+    cancel()
+  },
+)

@@ -356,6 +356,24 @@ describe('a session that is ended from elsewhere', () => {
     leader.keepAlive(1n, 1)
     expect(leader.cell.view.file('/ls/cell/f', '')).toMatchObject({ contentGeneration: 2n })
   })
+
+  test('and is not after all, and whose lease is over by then, gets no other and is expired', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.log = 'waits'
+    leader.command({ type: 'endSession', session: 1n })
+    leader.command({ type: 'raiseToken', session: 1n, above: 5n })
+    leader.pass(1100)
+    const [end = 0] = leader.admitted.splice(0)
+    leader.step({ type: 'settled', admission: end, outcome: 'refused' })
+    const call = leader.keepAlive(1n)
+    leader.pass(100)
+    leader.confirm()
+    expect(leader.answers.get(call) ?? { lease: 0 }).toMatchObject({ lease: 0 })
+    // What it had asked for comes first, and holds up nothing for ever.
+    leader.apply()
+    expect(leader.proposed).toEqual([{ type: 'expire', session: 1n, epoch: epoch(1n) }])
+  })
 })
 
 test('a client that never acknowledges holds up writes for little more than a lease', () => {

@@ -52,6 +52,8 @@ export class Handle implements AsyncDisposable {
   #grant: Grant | undefined
   #waiter: { readonly granted: (grant: Grant) => void; readonly failed: (error: Error) => void } | undefined
   #closing: Promise<void> | undefined
+  /** Why the session is over. */
+  #over: Error | undefined
 
   /** @internal by `Session.open`. */
   constructor(session: Session, number: number, path: string) {
@@ -116,6 +118,7 @@ export class Handle implements AsyncDisposable {
 
   /** @internal The session is over. */
   lost(error: Error): void {
+    this.#over = error
     this.#grant = undefined
     const waiter = this.#waiter
     this.#waiter = undefined
@@ -131,6 +134,8 @@ export class Handle implements AsyncDisposable {
   /** @internal Waits for the grant of a lock that was asked for. */
   awaitGrant(signal: AbortSignal): Promise<Grant> {
     if (this.#grant !== undefined) return Promise.resolve(this.#grant)
+    // It may have ended since the cluster answered: nothing would be told any more.
+    if (this.#over !== undefined) return Promise.reject(this.#over)
     return new Promise((resolve, reject) => {
       const aborted = (): void => {
         this.#waiter = undefined

@@ -1,9 +1,13 @@
 import type { Epoch } from '@conclave/interface'
 import { type CallReply, decodeCallReply, encodeCall, type Notice } from '@conclave/machine-chubby'
+import { Overloaded } from '../errors.ts'
 import type { LockPort } from './port.ts'
 
 /** Clocks of client and leader may differ in rate by so much: the client counts its leases as that much shorter. */
 const drift = 0.05
+
+/** Milliseconds until another try, if this one could not even leave. */
+const pauseMillis = 100
 
 export interface KeepAliveInit {
   readonly port: LockPort
@@ -39,8 +43,19 @@ export class KeepAlive {
       encodeCall({ type: 'keepAlive', session, epoch: this.#epoch, acked: this.#acked }),
       'leader',
       (bytes, sentAt) => this.#answered(decodeCallReply(bytes), sentAt),
-      (error) => this.#over(error instanceof Error ? error.message : String(error)),
+      (error) => this.#failed(error),
     )
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#open) return
+    // The program has too many other calls under way: as long as the lease lasts, that may pass.
+    if (error instanceof Overloaded) this.#init.port.clock.after(pauseMillis, () => this.#again())
+    else this.#over(error instanceof Error ? error.message : String(error))
+  }
+
+  #again(): void {
+    if (this.#open) this.start()
   }
 
   #answered(reply: CallReply, sentAt: number): void {
@@ -48,7 +63,7 @@ export class KeepAlive {
     if (reply.type !== 'alive') return this.#over('the cluster knows no such session: it has expired, or was ended')
     // What a former leader says is overtaken.
     if (reply.epoch >= this.#epoch) this.#take(reply, sentAt)
-    if (this.#open) this.start()
+    this.#again()
   }
 
   #take({ epoch, lease, heldFor, notices }: CallReply & { type: 'alive' }, sentAt: number): void {

@@ -69,17 +69,17 @@ export class Admissions {
     if (queue.length === 0) this.#lanes.delete(lane)
     else this.#lanes.set(lane, queue)
     if (lease !== undefined && state !== 'waiting') lease.inFlight -= 1
-    if (lease !== undefined && admission.command.type === 'endSession') this.#notEnded(lease, queue, state)
+    if (lease !== undefined && admission.command.type === 'endSession') this.#notEnded(lease, state)
     // What may yet be applied keeps its paths from being cached for as long as this reign lasts.
     if (state !== 'waiting' && certain) this.#init.caches.end(touched)
     this.#dirty = true
   }
 
-  /** Whoever wanted its end may try again; until then a session that is still there lives, unless something else ends it. Its caches were given up for ended. */
-  #notEnded(lease: Lease, others: readonly AdmissionId[], state: Admission['state']): void {
+  /** Whoever wanted its end may try again; until then a session that is still there lives. Its caches were given up for ended. */
+  #notEnded(lease: Lease, state: Admission['state']): void {
     const { view, caches, invalidate } = this.#init
-    lease.closing = others.some((id) => this.#all.get(id)?.command.type === 'expire')
-    if (state === 'waiting' || lease.closing || view.session(lease.session.id) === undefined) return
+    lease.closing = false
+    if (state === 'waiting' || view.session(lease.session.id) === undefined) return
     caches.suspect(lease, invalidate(lease, ''))
   }
 

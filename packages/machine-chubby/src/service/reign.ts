@@ -232,11 +232,11 @@ export class Reign {
   }
 
   #extend(lease: Lease, held: HeldCall): void {
-    if (lease.extending || lease.closing) return
+    if (lease.extending || this.#isEnding(lease)) return
     lease.extending = true
     this.#rounds.await((began) => {
       lease.extending = false
-      if (lease.closing || lease.held !== held) return
+      if (this.#isEnding(lease) || lease.held !== held) return
       // It was ended from elsewhere: what it held may be another's already.
       if (this.#init.view.session(lease.session.id) === undefined) return this.#forget(lease)
       const { lease: length } = lease.session
@@ -244,6 +244,11 @@ export class Reign {
       lease.owed = false
       this.#release(lease, this.#alive(lease, length, began - held.since))
     })
+  }
+
+  /** Also while what would end it waits for other commands of its session. */
+  #isEnding(lease: Lease): boolean {
+    return lease.closing || this.#expiring.has(lease)
   }
 
   #alive(lease: Lease, length: number, heldFor: number): CallReply {
