@@ -74,7 +74,8 @@ export const requestHead = (
   if (raw.length > rules.most * 2) return { status: 431, why: `the header section has more than ${rules.most} fields` }
   const fields: string[] = []
   const told: string[] = []
-  let [host, contentLength, coding, via, nominated, upgrade] = Array<string | undefined>(6)
+  let host = authority
+  let [contentLength, coding, via, nominated, upgrade] = Array<string | undefined>(5)
   let [hosts, trailers, expects] = [0, false, false]
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = raw[at] ?? ''
