@@ -334,8 +334,8 @@ export class Exchange implements CallHandler, Timed, Waiter {
 
   #inform(status: number, text: string, fields: readonly string[]): void {
     const { req, res } = this.#in
-    // Behind a response that is not finished there is no socket yet. HTTP/1.0 knows no 1xx.
-    if (res.headersSent || res.socket === null || req.httpVersionMinor === 0) return
+    // Behind a response that is not finished there is no socket yet. HTTP/1.0 knows no 1xx. A client that reads too slowly can do without.
+    if (res.headersSent || res.socket === null || req.httpVersionMinor === 0 || res.socket.writableNeedDrain) return
     const lines = fields.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${fields[at + 1]}\r\n`] : []))
     res.socket.write(`HTTP/1.1 ${status} ${text}\r\n${lines.join('')}\r\n`, 'latin1')
   }
