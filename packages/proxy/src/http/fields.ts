@@ -35,6 +35,9 @@ const kindOf = (name: string): Kind | undefined => {
   return kinds.get(name) ?? kinds.get(name.toLowerCase())
 }
 
+/** Whether a trailer goes on: not what has a meaning for framing, routing or the way of a message (RFC 9110, section 6.5.1). */
+export const mayTrail = (name: string): boolean => kindOf(name) === undefined
+
 /** What a client says of a request, as far as the proxy goes by it. */
 export interface RequestHead {
   /** Name and value in turn, for the instance, Host among them; without framing. */
