@@ -29,9 +29,28 @@ describe('candidates', () => {
     const copy = structuredClone(list)
     expect(balancer.pick({ key: 'a' }, copy)).toBe(copy[1])
   })
+
+  test.each(byWeight)('%s picks somebody however large or small weights are', (name) => {
+    for (const weights of [[1e308, 1e308, 1e308], [1e39], [1e39, 1], [1e-320, 1e-320], [1e-50], [1e9, 1]]) {
+      const balancer = strategies[name].factory<BalanceCandidate>(init)
+      const list = weights.map((weight, at) => ({ id: `${at}`, weight }))
+      for (let at = 0; at < 20; at++) {
+        const picked = balancer.pick({ key: `${at}` }, list)
+        expect(list, `${weights}`).toContain(picked)
+        if (at % 2 === 0 && picked !== undefined) balancer.settled?.(picked, { latency: 1 })
+      }
+    }
+  })
 })
 
 describe('tables', () => {
+  test('of one candidate do not drive out others', () => {
+    const made: string[] = []
+    const tables = new Tables(({ ids }) => made.push(ids.join('')))
+    for (const ids of ['abcd', 'a', 'b', 'c', 'd', 'abcd']) tables.of([...ids].map((id) => ({ id })))
+    expect(made).toEqual(['abcd', 'a', 'b', 'c', 'd'])
+  })
+
   test('are made once for each of the last four lists', () => {
     const made: string[] = []
     const tables = new Tables(({ ids }) => made.push(ids.join('')))

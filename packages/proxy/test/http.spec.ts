@@ -142,6 +142,12 @@ describe('a request', () => {
     expect(text).toMatch(/connection: close/i)
   })
 
+  test('of HTTP/1.0 for a whole URL has its authority as the Host, even if it has none', async () => {
+    const client = await rawClient(await httpProxy([(await echo()).address]))
+    client.write('GET http://site.example/a HTTP/1.0\r\n\r\n')
+    expect(await client.closed()).toMatch(/"url":"\/a","headers":{"host":"site\.example"/)
+  })
+
   test('of HTTP/1.0 that expects 100 is not told of it', async () => {
     const client = await rawClient(await httpProxy([(await echo()).address]))
     client.write('POST / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi')

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { request, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { after, answerOf, ask, backend, httpProxy, rawClient, until } from './world.ts'
+import { after, answerOf, ask, backend, httpProxy, rawClient, tcpBackend, until } from './world.ts'
 
 describe('what is too much', () => {
   test('a header section that is too large: 431', async () => {
@@ -190,6 +190,31 @@ test('a slow client slows the instance down', async () => {
   expect(stopped).toBe(false)
   expect(written).toBeLessThan(50_000_000)
   req.destroy()
+})
+
+test('what an instance says before its response is not kept for a client that does not read', async () => {
+  const size = 40_000_000
+  const hint = `HTTP/1.1 103 Early Hints\r\nLink: ${'x'.repeat(8_000)}\r\n\r\n`
+  const hints = hint.repeat(100)
+  let written = 0
+  const address = await tcpBackend((socket) => {
+    const write = (): void => {
+      while (written < size) {
+        written += hints.length
+        if (!socket.write(hints)) return void socket.once('drain', write)
+      }
+      socket.end('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nover')
+    }
+    socket.once('data', write)
+  })
+  const proxy = await httpProxy([address])
+  const client = await rawClient(proxy)
+  client.socket.pause()
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await until(() => proxy.metrics.latency.count === 1)
+  client.socket.resume()
+  await client.until(/over$/)
+  expect(client.received.length).toBeLessThan(size / 2)
 })
 
 test('a slow instance slows the client down', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ask, backend, httpProxy, rawClient, until } from './world.ts'
+import { ask, backend, httpProxy, rawClient, tcpBackend, until } from './world.ts'
 
 /** Whatever of `/smuggled` would reach the instance. */
 const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -120,4 +120,25 @@ test('a field that is named by Connection cannot take away what the proxy says',
   expect(text).toMatch(/"host":"a"/)
   expect(text).toMatch(/"x-forwarded-for":"127.0.0.1"/)
   expect(text).toMatch(/"content-length":"1"/)
+})
+
+test('what frames or routes a message does not go on as a trailer, either way', async () => {
+  const trailers = 'Connection: close\r\nHost: b\r\nX-Forwarded-For: 10.0.0.1\r\nX-Sum: 1'
+  let asked = ''
+  const address = await tcpBackend((socket) =>
+    socket.on('data', (chunk: Buffer) => {
+      asked += chunk.toString('latin1')
+      if (asked.endsWith('x-sum: 1\r\n\r\n') || asked.endsWith('X-Sum: 1\r\n\r\n'))
+        socket.end(
+          `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nTransfer-Encoding: chunked\r\n${trailers}\r\n\r\n`,
+        )
+    }),
+  )
+  const client = await rawClient(await httpProxy([address]))
+  client.write(
+    `POST / HTTP/1.1\r\nHost: a\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n${trailers}\r\n\r\n`,
+  )
+  const answered = await client.until(/\r\n0\r\n[\s\S]*\r\n\r\n$/)
+  expect(answered.split('\r\n0\r\n')[1]).toMatch(/^x-sum: 1\r\n\r\n$/i)
+  expect(asked.slice(asked.indexOf('\r\n\r\n') + 4)).toMatch(/^0\r\nx-sum: 1\r\n\r\n$/i)
 })

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
-import type { AccessEntry } from '../src/index.ts'
+import type { AccessEntry, ProxyBalancer } from '../src/index.ts'
 import { after, Lists, nobody, rawClient, Turns, tcpBackend, tcpProxy, until } from './world.ts'
 
 const echo = () => tcpBackend((socket) => void socket.on('error', () => {}).pipe(socket))
@@ -143,6 +143,23 @@ test('a connection at an instance that left is let be, and cut when its time is 
   await until(() => proxy.instances.length === 0)
   client.write('y')
   await client.until('xy')
+  await client.closed()
+})
+
+test('a connection that is being made to an instance as it leaves is cut as well when its time is over', async () => {
+  const lists = new Lists(await echo())
+  const balancer: ProxyBalancer = {
+    pick: (_, [only]) => {
+      // While it is chosen it leaves.
+      lists.set()
+      return only
+    },
+  }
+  const proxy = await tcpProxy(lists, { balancer, timeouts: { leave: 100 } })
+  const client = await rawClient(proxy)
+  client.write('x')
+  await client.until('x')
+  expect(proxy.instances).toHaveLength(0)
   await client.closed()
 })
 

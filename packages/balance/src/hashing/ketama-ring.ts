@@ -91,7 +91,10 @@ const digest = (key: string | Uint8Array): Int32Array => {
  */
 const digestCounts = (weights: readonly number[]): number[] => {
   const total = Math.fround(weights.reduce((sum, weight) => sum + weight, 0))
-  if (total === 0) return weights.map(() => 0)
+  const heaviest = weights.reduce((most, weight) => Math.max(most, weight), 0)
+  if (heaviest === 0) return weights.map(() => 0)
+  // Too large or too small for single precision.
+  if (total === 0 || total === Number.POSITIVE_INFINITY) return digestCounts(weights.map((weight) => weight / heaviest))
   return weights.map((weight) => {
     const share = Math.fround(Math.fround(weight) / total)
     return Math.floor(Math.fround(share * digests * weights.length))

@@ -10,7 +10,7 @@ import type { StickyCookie } from '../sticky.ts'
 import type { Timed } from '../ticker.ts'
 import { Tunnel } from '../tunnel.ts'
 import type { Waiter } from '../waiting-line.ts'
-import { type RequestHead, responseHead } from './fields.ts'
+import { mayTrail, type RequestHead, responseHead } from './fields.ts'
 import type { HttpLink } from './link.ts'
 import { isIdempotent } from './methods.ts'
 import type { Call, CallController, CallHandler } from './node-dispatch.ts'
@@ -264,7 +264,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
     const { res } = this.#in
     this.#settle(this.#status >= 500 ? new ServerFailure(this.#status) : undefined)
     if (res.writableEnded || this.#phase === 'lingering') return
-    const names = Object.keys(trailers)
+    const names = Object.keys(trailers).filter(mayTrail)
     if (names.length > 0) res.addTrailers(names.map((name): [string, string] => [name, String(trailers[name])]))
     this.#finish()
   }
@@ -334,8 +334,8 @@ export class Exchange implements CallHandler, Timed, Waiter {
 
   #inform(status: number, text: string, fields: readonly string[]): void {
     const { req, res } = this.#in
-    // Behind a response that is not finished there is no socket yet. HTTP/1.0 knows no 1xx.
-    if (res.headersSent || res.socket === null || req.httpVersionMinor === 0) return
+    // Behind a response that is not finished there is no socket yet. HTTP/1.0 knows no 1xx. A client that reads too slowly can do without.
+    if (res.headersSent || res.socket === null || req.httpVersionMinor === 0 || res.socket.writableNeedDrain) return
     const lines = fields.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${fields[at + 1]}\r\n`] : []))
     res.socket.write(`HTTP/1.1 ${status} ${text}\r\n${lines.join('')}\r\n`, 'latin1')
   }

@@ -35,6 +35,9 @@ const kindOf = (name: string): Kind | undefined => {
   return kinds.get(name) ?? kinds.get(name.toLowerCase())
 }
 
+/** Whether a trailer goes on: not what has a meaning for framing, routing or the way of a message (RFC 9110, section 6.5.1). */
+export const mayTrail = (name: string): boolean => kindOf(name) === undefined
+
 /** What a client says of a request, as far as the proxy goes by it. */
 export interface RequestHead {
   /** Name and value in turn, for the instance, Host among them; without framing. */
@@ -74,7 +77,8 @@ export const requestHead = (
   if (raw.length > rules.most * 2) return { status: 431, why: `the header section has more than ${rules.most} fields` }
   const fields: string[] = []
   const told: string[] = []
-  let [host, contentLength, coding, via, nominated, upgrade] = Array<string | undefined>(6)
+  let host = authority
+  let [contentLength, coding, via, nominated, upgrade] = Array<string | undefined>(5)
   let [hosts, trailers, expects] = [0, false, false]
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = raw[at] ?? ''

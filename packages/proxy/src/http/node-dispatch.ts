@@ -1,6 +1,7 @@
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
 import type { Socket } from 'node:net'
 import { Underway } from '../underway.ts'
+import { mayTrail } from './fields.ts'
 import type { RequestBody } from './request-body.ts'
 
 /** A request to an instance. */
@@ -155,7 +156,9 @@ class Attempt implements CallController {
     }
     body.on('end', () => {
       const raw = trailers()
-      const pairs = raw.flatMap((name, at): [string, string][] => (at % 2 === 0 ? [[name, raw[at + 1] ?? '']] : []))
+      const pairs = raw.flatMap((name, at): [string, string][] =>
+        at % 2 === 0 && mayTrail(name) ? [[name, raw[at + 1] ?? '']] : [],
+      )
       if (pairs.length > 0) this.#request.addTrailers(pairs)
       this.#request.end()
     })
