@@ -7,7 +7,7 @@ const messages: Readonly<Record<EndReason, string>> = {
   'client-gone': 'the client went away',
   'response-timeout': 'the instance did not respond in time',
   'body-timeout': 'a body that was under way stood still for too long',
-  'bad-response': 'the response has a status or a transfer coding that is not known here',
+  'bad-response': 'the response has a status or a transfer coding that cannot be passed on here',
   drained: 'the proxy was closed, and the time to drain was over',
   left: 'the instance left, and what was under way there took too long',
 }

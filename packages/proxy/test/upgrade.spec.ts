@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { AccessEntry } from '../src/index.ts'
-import { after, backend, httpProxy, Lists, nobody, rawClient, until } from './world.ts'
+import { after, backend, httpProxy, Lists, nobody, rawClient, tcpBackend, until } from './world.ts'
 
 const chat = async () => {
   const server = await backend((_, res) => res.end('no upgrade'))
@@ -89,6 +89,17 @@ test.each([
   const client = await rawClient(await httpProxy([server.address]))
   client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
   expect(await client.closed()).toMatch(expected)
+})
+
+test('an upgrade that nobody asked for is a 502', async () => {
+  const address = await tcpBackend((socket) =>
+    socket.once('data', () => socket.write('HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')),
+  )
+  const proxy = await httpProxy([address])
+  const client = await rawClient(proxy)
+  client.write('OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n')
+  expect(await client.until('\r\n\r\n')).toMatch(/^HTTP\/1\.1 502 /)
+  await until(() => proxy.metrics.requests.active === 0)
 })
 
 test('an instance that cannot be reached is passed over', async () => {

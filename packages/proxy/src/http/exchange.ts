@@ -290,7 +290,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
     const instance = this.#instance
     if (this.#phase === 'over' || upgrade === undefined || head === undefined || instance === undefined) {
       socket.destroy()
-      return this.#settle(undefined)
+      return this.onResponseError(null, new AttemptEnded(this.#phase === 'over' ? 'client-gone' : 'bad-response'))
     }
     this.#latency = performance.now() - this.#attemptBegan
     this.#phase = 'tunnel'
