@@ -329,6 +329,18 @@ test('a lock-delay is lifted although other machines have commands applied all t
   expect(leader.proposed.at(0)).toEqual({ type: 'lift', epoch: epoch(1n) })
 })
 
+test('a session whose lease is over is expired although commands of its own stand before that', () => {
+  const leader = new Leader()
+  leader.session(1n)
+  leader.log = 'waits'
+  leader.command({ type: 'raiseToken', session: 1n, above: 5n })
+  leader.command({ type: 'raiseToken', session: 1n, above: 6n })
+  leader.pass(1100)
+  leader.apply()
+  leader.apply()
+  expect(leader.proposed).toEqual([{ type: 'expire', session: 1n, epoch: epoch(1n) }])
+})
+
 describe('a session that is ended from elsewhere', () => {
   test('is not told of a longer lease, since its locks have passed on', () => {
     const leader = new Leader()

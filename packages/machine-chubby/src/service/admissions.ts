@@ -109,7 +109,9 @@ export class Admissions {
         lease.closing = true
         return
       }
-      if (!ends && lease.closing && view.session(lease.session.id) !== undefined) return
+      // One without a handle stands in the same lane, before what ends the session: that would wait for it.
+      const waits = 'handle' in command && view.session(lease.session.id) !== undefined
+      if (lease.closing && waits) return
       if (ends) {
         lease.closing = true
         caches.drop(lease)
