@@ -245,6 +245,17 @@ describe('notices', () => {
   })
 })
 
+test('handles are looked at after a fail-over even if the client has too many calls under way at first', async () => {
+  const { cell, session, clock } = await begin()
+  await session.open('/ls/local/a')
+  cell.epoch = 2n as Epoch
+  await cell.alive({}, { serial: 1, notice: { type: 'failedOver' } })
+  await cell.one('query').fail(new Overloaded('65536 calls wait already'))
+  expect(cell.asked.filter(({ call }) => call.type === 'query')).toEqual([])
+  await clock.pass(150)
+  cell.one('query')
+})
+
 describe('a lock', () => {
   test('that is granted in jeopardy is had once the session is safe', async () => {
     const { cell, session, clock } = await begin()

@@ -20,6 +20,7 @@ import {
   type Stat,
   type Subscription,
 } from '@conclave/machine-chubby'
+import { Overloaded } from '../errors.ts'
 import { FileCache } from './cache.ts'
 import { type Duration, millisOf } from './durations.ts'
 import { FileProblem, LockHeld, SessionLost } from './errors.ts'
@@ -232,7 +233,11 @@ export class Session implements AsyncDisposable {
         const last = handles.at(-1)
         if (more && last !== undefined) this.#refresh(last.handle)
       },
-      () => {},
+      (error) => {
+        // The program has too many other calls under way. Of anything else the session dies.
+        if (error instanceof Overloaded)
+          this.#refreshing = this.#port.clock.after(refreshPauseMillis, () => this.#refresh(after))
+      },
     )
   }
 
@@ -630,5 +635,7 @@ export class Session implements AsyncDisposable {
   }
 }
 
+/** Milliseconds until handles are looked at again, if the question could not even leave. */
+const refreshPauseMillis = 100
 /** The cluster is given so long, in milliseconds, to take the end of a session. */
 const endMillis = 2000
