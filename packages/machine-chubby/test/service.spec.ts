@@ -445,3 +445,12 @@ test('a list of those who may is made once everybody has dropped what they cache
   leader.keepAlive(2n, 1)
   expect(leader.cell.view.file('/ls/cell/acl/x', '')).toMatchObject({ contentGeneration: 1n })
 })
+
+test('a late command of whoever creates a session again is let in: it is refused by the state, not as invalid', () => {
+  const leader = new Leader()
+  leader.log = 'waits'
+  leader.session(1n)
+  leader.command({ type: 'close', session: 1n, handle: 1 })
+  expect(leader.admitted).toEqual([1, 2])
+  expect(leader.refused).toEqual([])
+})

@@ -52,10 +52,13 @@ export class Admissions {
     this.#dirty = true
   }
 
-  /** Whether the creation of a session with this id is on its way. */
-  isBeginning(session: bigint): boolean {
-    const ids = this.#lanes.get(`${session}`) ?? []
-    return ids.some((id) => this.#all.get(id)?.command.type === 'createSession')
+  /** Who is about to create a session with this id, if its creation is on its way. */
+  creatorOf(session: bigint): string | undefined {
+    for (const id of this.#lanes.get(`${session}`) ?? []) {
+      const command = this.#all.get(id)?.command
+      if (command?.type === 'createSession') return command.principal
+    }
+    return undefined
   }
 
   /** @param certain whether it is known that it has been applied, or never will be. */

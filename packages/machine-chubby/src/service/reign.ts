@@ -276,11 +276,12 @@ export class Reign {
     // Only the leader itself says that a session's time is over, or a lock's.
     if (session === undefined) return this.#init.admitted(admission, 'invalid')
     const lease = this.#leaseOf(session)
-    const owner = command.type === 'createSession' ? command.principal : lease?.session.principal
+    // Behind the creation of a session it would speak for whoever creates that.
+    const known = lease?.session.principal ?? this.#admissions.creatorOf(session)
+    const owner = command.type === 'createSession' ? command.principal : known
     if (owner !== undefined && owner !== principal) return this.#init.admitted(admission, 'invalid')
-    // For a session that is not there it does nothing, and goes at once: behind the creation of one it would speak for whoever creates that.
-    if (lease === undefined && command.type !== 'createSession')
-      return this.#init.admitted(admission, this.#admissions.isBeginning(session) ? 'invalid' : undefined)
+    // For a session that is not there it does nothing, and goes at once, before anybody can create one.
+    if (owner === undefined) return this.#init.admitted(admission)
     this.#admissions.add(admission, command, lease, () => this.#init.admitted(admission))
   }
 
