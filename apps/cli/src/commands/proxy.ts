@@ -30,7 +30,7 @@ On a terminal it prints lines for people; elsewhere, and with --json, a JSON obj
     const news = new ProxyNews(this.jsonEnabled() || !process.stdout.isTTY, process.stdout)
     const drain = parseDuration(flags.drain, 'drain', 0)
     const health = healthOf(flags)
-    const sticky = flags.sticky === undefined ? undefined : await parseSticky(flags.sticky, flags['sticky-secret'])
+    const sticky = await parseSticky(flags.sticky, flags['sticky-secret'])
     const common = {
       listen: parseListen(flags.listen, 'listen'),
       balancer: balancerOf(flags.strategy, flags.eject, sticky),

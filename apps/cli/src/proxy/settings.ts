@@ -17,12 +17,22 @@ export const parseListen = (text: string, flag: string): Listen => {
 }
 
 /** @throws CommandFailed (2) */
-export const parseSticky = async (text: string, secretFile: string | undefined): Promise<Sticky> => {
-  const [by, name] = text.split(':', 2)
+export const parseSticky = async (
+  text: string | undefined,
+  secretFile: string | undefined,
+): Promise<Sticky | undefined> => {
+  if (secretFile !== undefined && text !== 'cookie')
+    throw usage(
+      'invalid-sticky',
+      '--sticky-secret is for --sticky cookie only',
+      'Add --sticky cookie, or leave it out.',
+    )
+  if (text === undefined) return undefined
   if (text === 'address') return { by: 'address' }
-  if (by === 'header' && name !== undefined && /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return { by: 'header', name }
   if (text === 'cookie')
     return { by: 'cookie', ...(secretFile === undefined ? {} : { secret: await secretIn(secretFile) }) }
+  const [, name] = /^header:([!#$%&'*+.^_`|~0-9A-Za-z-]+)$/.exec(text) ?? []
+  if (name !== undefined) return { by: 'header', name }
   throw usage('invalid-sticky', `--sticky ${text} is not known`, 'Write cookie, header:NAME or address.')
 }
 
