@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import { checkedInstance } from '@conclave/client/recipes'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { probeOf, watchHealth } from '../src/services/health-check.ts'
+import { expect, test } from 'vitest'
+import { probeOf } from '../src/services/health-check.ts'
 import { changeLines } from '../src/services/instance-view.ts'
 import { isWanted } from '../src/services/service-flags.ts'
 
@@ -25,82 +25,6 @@ test('what is different between two lists is told by id', () => {
     'removed 10.0.0.1:80',
   ])
   expect(changeLines([instance], [instance])).toEqual([])
-})
-
-describe('a health check', () => {
-  beforeEach(() => {
-    vi.useFakeTimers()
-  })
-  afterEach(() => {
-    vi.useRealTimers()
-  })
-
-  /** Checks that come out as they are told to, one a second. */
-  const watched = (limits: { readonly rise: number; readonly fall: number }) => {
-    const said: string[] = []
-    let next: () => Promise<void> = () => Promise.resolve()
-    const stop = watchHealth({
-      probe: () => next(),
-      interval: 1000,
-      timeout: 300,
-      ...limits,
-      changed: (health, reason) => said.push(reason === undefined ? health : `${health}: ${reason}`),
-    })
-    const come = async (probe: () => Promise<void>, times: number): Promise<void> => {
-      next = probe
-      await vi.advanceTimersByTimeAsync(1000 * times)
-    }
-    return {
-      said,
-      stop,
-      good: (times: number) => come(() => Promise.resolve(), times),
-      bad: (times: number) => come(() => Promise.reject(new Error('refused')), times),
-    }
-  }
-
-  test('is failing until enough in a row are good, and passing until enough in a row are bad', async () => {
-    // The first check is made at once.
-    const { said, stop, good, bad } = watched({ rise: 3, fall: 2 })
-    await good(1)
-    expect(said).toEqual([])
-    await bad(1)
-    await good(2)
-    expect(said).toEqual([])
-    await good(1)
-    expect(said).toEqual(['passing'])
-    await bad(1)
-    await good(1)
-    await bad(1)
-    expect(said).toEqual(['passing'])
-    await bad(1)
-    expect(said).toEqual(['passing', 'failing: refused'])
-    await bad(5)
-    expect(said).toHaveLength(2)
-    stop()
-    await good(9)
-    expect(said).toHaveLength(2)
-  })
-
-  test('that takes too long is a bad one, and is given up', async () => {
-    const said: string[] = []
-    let given: AbortSignal | undefined
-    const stop = watchHealth({
-      probe: (signal) => {
-        given = signal
-        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
-      },
-      interval: 1000,
-      timeout: 300,
-      rise: 1,
-      fall: 1,
-      changed: (health, reason) => said.push(`${health}: ${reason}`),
-    })
-    await vi.advanceTimersByTimeAsync(299)
-    expect(given?.aborted).toBe(false)
-    await vi.advanceTimersByTimeAsync(1)
-    expect(given?.aborted).toBe(true)
-    stop()
-  })
 })
 
 test('tcp connects to the address, and nothing else is a check but an URL', async () => {

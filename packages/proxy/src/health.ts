@@ -1,5 +1,4 @@
-import { get } from 'node:http'
-import { connect } from 'node:net'
+import { httpProbe, type Probe, tcpProbe, watchHealth } from './health-watch.ts'
 import type { Instance } from './instance.ts'
 import type { HealthCheck } from './options.ts'
 import type { Comings } from './parts.ts'
@@ -20,24 +19,16 @@ export class HealthChecks implements Comings {
   }
 
   readonly joined = (instance: Instance): void => {
-    let [stopped, well, ill] = [false, 0, 0]
-    let timer: NodeJS.Timeout | undefined
-    const { interval, rise, fall } = this.#check
-    const run = async (): Promise<void> => {
-      const trouble = await troubleOf(instance, this.#check)
-      if (stopped) return
-      well = trouble === undefined ? well + 1 : 0
-      ill = trouble === undefined ? 0 : ill + 1
-      if (well >= rise) this.#roster().setFailing(instance, false, '')
-      if (ill >= fall) this.#roster().setFailing(instance, true, trouble ?? '')
-      timer = setTimeout(run, interval).unref()
-    }
-    // The first waits for an interval as well: an instance that just came may not listen yet.
-    timer = setTimeout(run, interval).unref()
-    this.#stops.set(instance, () => {
-      stopped = true
-      clearTimeout(timer)
+    const { interval, timeout, rise, fall } = this.#check
+    const stop = watchHealth({
+      ...{ interval, timeout, rise, fall },
+      probe: probeOf(instance, this.#check),
+      well: true,
+      // An instance that just came may not listen yet.
+      delay: interval,
+      changed: (well, why) => this.#roster().setFailing(instance, !well, why),
     })
+    this.#stops.set(instance, stop)
   }
 
   readonly left = (instance: Instance): void => {
@@ -51,25 +42,5 @@ export class HealthChecks implements Comings {
   }
 }
 
-/** What is wrong with an instance, or undefined. */
-const troubleOf = (instance: Instance, check: HealthCheck & typeof defaults): Promise<string | undefined> =>
-  new Promise((resolve) => {
-    const { host, port } = instance
-    const { timeout } = check
-    const signal = AbortSignal.timeout(timeout)
-    const failed = (error: Error): void =>
-      resolve(signal.aborted ? `no answer to a check within ${timeout} ms` : error.message)
-    if (check.check === 'tcp') {
-      const socket = connect({ host, port, signal })
-      socket.on('error', failed).on('connect', () => {
-        resolve(undefined)
-        socket.destroy()
-      })
-      return
-    }
-    const request = get({ host, port, path: check.path, agent: false, signal })
-    request.on('error', failed).on('response', ({ statusCode = 0 }) => {
-      resolve(statusCode >= 200 && statusCode < 400 ? undefined : `${check.path} answered with ${statusCode}`)
-      request.destroy()
-    })
-  })
+const probeOf = ({ address }: Instance, check: HealthCheck): Probe =>
+  check.check === 'tcp' ? tcpProbe(address) : httpProbe(new URL(`http://${address}${check.path}`))

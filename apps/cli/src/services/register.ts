@@ -7,6 +7,7 @@ import {
   keepRegistered,
   type RegistrationState,
 } from '@conclave/client/recipes'
+import { type HealthWatchInit, watchHealth } from '@conclave/proxy/health'
 import { openClient } from '../client.ts'
 import { parseDuration } from '../duration.ts'
 import { CommandFailed, exitCodes } from '../exit.ts'
@@ -14,7 +15,7 @@ import { codeOfSignal, Guard, type GuardedCommand } from '../locks/guarded-comma
 import { pathOf } from '../locks/name.ts'
 import { runGuarded } from '../locks/run-guarded.ts'
 import { interruption, onEndSignals } from '../signals.ts'
-import { type HealthCheckInit, probeOf, watchHealth } from './health-check.ts'
+import { probeOf } from './health-check.ts'
 import { RegistrationNews } from './registration-news.ts'
 
 /** Exit code: the registration was lost, or somebody ended it. */
@@ -69,7 +70,7 @@ const instanceOf = ({ address, id, weight, tag = [], zone, health }: RegisterFla
   ...(zone === undefined ? {} : { zone }),
 })
 
-const checkOf = (flags: RegisterFlags): Omit<HealthCheckInit, 'changed'> | undefined =>
+const checkOf = (flags: RegisterFlags): Omit<HealthWatchInit, 'changed'> | undefined =>
   flags.health === undefined
     ? undefined
     : {
@@ -78,6 +79,8 @@ const checkOf = (flags: RegisterFlags): Omit<HealthCheckInit, 'changed'> | undef
         timeout: parseDuration(flags['health-timeout'], 'health-timeout'),
         rise: flags['health-rise'],
         fall: flags['health-fall'],
+        well: false,
+        delay: 0,
       }
 
 /** Registers an instance for as long as this process, or a command under it, runs. @returns the exit code. @throws CommandFailed, RangeError; what the cluster refuses at first. */
@@ -109,8 +112,9 @@ export const registerService = async (
       check &&
       watchHealth({
         ...check,
-        changed: (health, reason) => {
-          news.health(health, reason)
+        changed: (well, why) => {
+          const health = well ? 'passing' : 'failing'
+          news.health(health, why)
           kept.update({ health })
         },
       })

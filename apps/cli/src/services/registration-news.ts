@@ -53,8 +53,9 @@ export class RegistrationNews {
     }
   }
 
-  health(health: Health, reason?: string): void {
-    const words = reason === undefined ? '' : `: ${reason}`
-    this.#say(health === 'passing' ? '32' : '31', health, words, reason === undefined ? {} : { reason })
+  /** @param why it is failing; empty if it is not. */
+  health(health: Health, why: string): void {
+    const [words, more] = why === '' ? ['', {}] : [`: ${why}`, { reason: why }]
+    this.#say(health === 'passing' ? '32' : '31', health, words, more)
   }
 }

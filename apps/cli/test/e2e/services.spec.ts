@@ -113,7 +113,7 @@ describe('conclave service register', { timeout: 120_000 }, () => {
     expect(events.map((line) => JSON.parse(line))).toEqual([
       { event: 'registered', service: web, id: at },
       { event: 'passing', service: web, id: at },
-      { event: 'failing', service: web, id: at, reason: 'the answer is 503' },
+      { event: 'failing', service: web, id: at, reason: '/health answered with 503' },
       { event: 'deregistered', service: web, id: at },
     ])
   })
