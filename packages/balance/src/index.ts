@@ -39,6 +39,7 @@ export { localityFirst, type PrioritiesInit, priorities } from './decorators/pri
 export { RetryBudget, type RetryBudgetInit } from './decorators/retry-budget.ts'
 export { type SlowStartInit, slowStart } from './decorators/slow-start.ts'
 export { type SubsettingInit, subsetting } from './decorators/subsetting.ts'
+export { type StrategyName, strategyNames } from './names.ts'
 export { type BoundedLoadInit, boundedLoad } from './strategies/bounded-load.ts'
 export { type LeastRequestsInit, leastRequests } from './strategies/least-requests.ts'
 export { type MaglevInit, maglev } from './strategies/maglev.ts'
@@ -50,11 +51,4 @@ export { type RingHashInit, ringHash } from './strategies/ring-hash.ts'
 export { type RoundRobinInit, roundRobin } from './strategies/round-robin.ts'
 export { smoothWeighted } from './strategies/smooth-weighted.ts'
 export { type WeightedRandomInit, weightedRandom } from './strategies/weighted-random.ts'
-export {
-  isStrategyName,
-  type Strategy,
-  type StrategyInit,
-  type StrategyName,
-  strategies,
-  strategyNames,
-} from './strategies.ts'
+export { isStrategyName, type Strategy, type StrategyInit, strategies } from './strategies.ts'

@@ -1,5 +1,6 @@
 import type { Balancer, Random } from '@conclave/interface'
 import type { BalanceCandidate, BalanceRequest } from './candidate.ts'
+import type { StrategyName } from './names.ts'
 import { boundedLoad } from './strategies/bounded-load.ts'
 import { leastRequests } from './strategies/least-requests.ts'
 import { maglev } from './strategies/maglev.ts'
@@ -38,20 +39,6 @@ export interface Strategy {
   /** Where it is from. */
   readonly source: string
 }
-
-/** The names of strategies. */
-export type StrategyName =
-  | 'random'
-  | 'weighted-random'
-  | 'round-robin'
-  | 'smooth-weighted'
-  | 'least-requests'
-  | 'p2c'
-  | 'peak-ewma'
-  | 'ring-hash'
-  | 'maglev'
-  | 'rendezvous'
-  | 'bounded-load'
 
 /** Every strategy by its name. */
 export const strategies: Readonly<Record<StrategyName, Strategy>> = {
@@ -122,9 +109,6 @@ export const strategies: Readonly<Record<StrategyName, Strategy>> = {
     source: 'Mirrokni, Thorup and Zadimoghaddam, 2016',
   },
 }
-
-/** The names of all strategies, in the order in which lists show them. */
-export const strategyNames = Object.keys(strategies) as readonly StrategyName[]
 
 /** Whether there is a strategy of this name. */
 export const isStrategyName = (name: string): name is StrategyName => Object.hasOwn(strategies, name)

@@ -1,4 +1,4 @@
-import { type Lock, LockHeld, LockLost, type Session } from '@conclave/client'
+import type { Lock, Session } from '@conclave/client'
 import { Flags } from '@oclif/core'
 import { parseDuration } from '../duration.ts'
 import { CommandFailed, exitCodes } from '../exit.ts'
@@ -108,12 +108,15 @@ export const hold = async (flags: HoldFlags, terms: Hold): Promise<number> => {
       guard === undefined
         ? await untilSignal(session, lock)
         : await runHeld({ session, lock, guard, command: terms.command, ...timing })
-    if (outcome.lost) throw new LockLost(lock.path, 'its lease was not extended in time')
+    if (outcome.lost) {
+      const { LockLost } = await import('@conclave/client')
+      throw new LockLost(lock.path, 'its lease was not extended in time')
+    }
     await terms.leaving?.()
     return outcome.code
   } catch (error) {
     if (interrupted.came !== undefined) return codeOfSignal(interrupted.came)
-    throw failureOf(error, flags)
+    throw await failureOf(error, flags)
   } finally {
     guard?.dismiss()
   }
@@ -132,7 +135,8 @@ const untilSignal = (session: Session, lock: Lock): Promise<{ readonly lost: boo
     }
   })
 
-const failureOf = (error: unknown, flags: HoldFlags): unknown => {
+const failureOf = async (error: unknown, flags: HoldFlags): Promise<unknown> => {
+  const { LockHeld, LockLost } = await import('@conclave/client')
   if (error instanceof LockHeld)
     return new CommandFailed(flags['exit-busy'], error.code, error.message, 'See who holds it: conclave lock-list')
   if (error instanceof LockLost)

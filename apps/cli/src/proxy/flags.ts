@@ -1,4 +1,4 @@
-import { strategyNames } from '@conclave/balance'
+import { strategyNames } from '@conclave/balance/names'
 import { Flags } from '@oclif/core'
 import { sessionFlags } from '../locks/open-session.ts'
 import { registryFlag } from '../services/service-flags.ts'

@@ -12,9 +12,10 @@
  *
  * @packageDocumentation
  */
+export { type PresetName, presetNames } from '../names.ts'
 export { InvalidWorkload } from './invalid-workload.ts'
 export { parseWorkload } from './parse-workload.ts'
-export { isPresetName, type PresetName, presetNames, presets } from './presets.ts'
+export { isPresetName, presets } from './presets.ts'
 export type {
   DisruptionFigures,
   LatencyFigures,

@@ -1,7 +1,6 @@
+import type { PresetName } from '../names.ts'
 import { parseWorkload } from './parse-workload.ts'
 import type { Workload } from './workload.ts'
-
-export type PresetName = 'uniform' | 'heterogeneous' | 'one-slow' | 'one-failing' | 'skewed-keys' | 'churn'
 
 const exponential = (meanMillis: number) => ({ distribution: 'exponential', meanMillis })
 /** Four at a time, 10 ms each: ten of them do 4,000 requests a second. */
@@ -60,9 +59,6 @@ export const presets: Readonly<Record<PresetName, Workload>> = {
   /** One of ten leaves; later another one comes. */
   churn: preset('churn'),
 }
-
-/** The names of all presets. */
-export const presetNames = Object.keys(presets) as readonly PresetName[]
 
 /** Whether there is a preset of this name. */
 export const isPresetName = (name: string): name is PresetName => Object.hasOwn(presets, name)

@@ -1,4 +1,5 @@
-import { type StrategyName, strategies, strategyNames } from '../strategies.ts'
+import { type StrategyName, strategyNames } from '../names.ts'
+import { strategies } from '../strategies.ts'
 import type { SimulationResult } from './result.ts'
 import { runStrategy } from './run-strategy.ts'
 import { traceOf } from './trace.ts'

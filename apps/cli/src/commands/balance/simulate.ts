@@ -1,5 +1,4 @@
-import { strategyNames } from '@conclave/balance'
-import { presetNames } from '@conclave/balance/simulate'
+import { presetNames, strategyNames } from '@conclave/balance/names'
 import { Flags } from '@oclif/core'
 import { ConclaveCommand } from '../../base-command.ts'
 

@@ -1,4 +1,3 @@
-import { FileProblem } from '@conclave/client'
 import { Flags } from '@oclif/core'
 import { ConclaveCommand } from '../../base-command.ts'
 import { nameArg, pathOf } from '../../locks/name.ts'
@@ -31,7 +30,10 @@ export class FsAcl extends ConclaveCommand {
     const changes = Object.fromEntries(Object.entries(given).filter(([, list]) => list !== undefined))
     const result = await withSession(flags, async (session) => {
       const stat = await session.stat(path)
-      if (stat === undefined) throw new FileProblem('no-node', path)
+      if (stat === undefined) {
+        const { FileProblem } = await import('@conclave/client')
+        throw new FileProblem('no-node', path)
+      }
       if (Object.keys(changes).length === 0) return { acl: stat.acl, generation: stat.aclGeneration }
       await using handle = await session.open(path, { access: { read: false, write: false, changeAcl: true } })
       const acl = { ...stat.acl, ...changes }

@@ -1,6 +1,7 @@
-import { FileProblem, type Session, type Stat } from '@conclave/client'
+import type { Session, Stat } from '@conclave/client'
 import { Flags } from '@oclif/core'
 import { ConclaveCommand } from '../../base-command.ts'
+import { fileProblemOf } from '../../locks/file-problem.ts'
 import { optionalNameArg, pathOf } from '../../locks/name.ts'
 import { sessionFlags, withSession } from '../../locks/open-session.ts'
 import { lockText, statJson } from '../../locks/stat-view.ts'
@@ -13,7 +14,7 @@ const listed = async (session: Session, name: string | undefined): Promise<reado
   try {
     return await session.list(pathOf(name))
   } catch (error) {
-    if (name === undefined && error instanceof FileProblem && error.code === 'no-node') return []
+    if (name === undefined && fileProblemOf(error)?.code === 'no-node') return []
     throw error
   }
 }

@@ -1,7 +1,8 @@
-import { FileProblem, type Session } from '@conclave/client'
+import type { Session } from '@conclave/client'
 import { Flags } from '@oclif/core'
 import { ConclaveCommand } from '../../base-command.ts'
 import { CommandFailed, exitCodes } from '../../exit.ts'
+import { fileProblemOf } from '../../locks/file-problem.ts'
 import { nameArg, pathOf } from '../../locks/name.ts'
 import { sessionFlags, withSession } from '../../locks/open-session.ts'
 
@@ -38,9 +39,9 @@ export class FsRm extends ConclaveCommand {
         await session.remove(path)
         return 1
       } catch (error) {
-        if (!(error instanceof FileProblem) || error.code !== 'not-empty') throw error
+        if (fileProblemOf(error)?.code !== 'not-empty') throw error
         const hint = `Remove what is in it as well: conclave fs rm -r ${args.name}`
-        throw new CommandFailed(exitCodes.refused, error.code, `${args.name} is not empty`, hint)
+        throw new CommandFailed(exitCodes.refused, 'not-empty', `${args.name} is not empty`, hint)
       }
     })
     return { name: args.name, removed }

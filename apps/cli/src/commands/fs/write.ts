@@ -1,8 +1,9 @@
 import { buffer } from 'node:stream/consumers'
-import { FileProblem } from '@conclave/client'
+import type { FileProblem } from '@conclave/client'
 import { Args, Flags } from '@oclif/core'
 import { ConclaveCommand } from '../../base-command.ts'
 import { CommandFailed, exitCodes } from '../../exit.ts'
+import { fileProblemOf } from '../../locks/file-problem.ts'
 import { nameArg, pathOf } from '../../locks/name.ts'
 import { sessionFlags, withSession } from '../../locks/open-session.ts'
 
@@ -45,7 +46,8 @@ export class FsWrite extends ConclaveCommand {
       try {
         return await session.write(pathOf(args.name), contents, options)
       } catch (error) {
-        throw error instanceof FileProblem ? refusal(error, args.name) : error
+        const problem = fileProblemOf(error)
+        throw problem === undefined ? error : refusal(problem, args.name)
       }
     })
     this.log(`generation ${generation}`)

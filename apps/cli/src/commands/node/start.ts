@@ -5,7 +5,6 @@ import { ConclaveCommand, colorful } from '../../base-command.ts'
 import { engineFlag, engineSearch } from '../../engines.ts'
 import { CommandFailed, exitCodes } from '../../exit.ts'
 import { watchProcess } from '../../local/process.ts'
-import { nodeLogger } from '../../node-logger.ts'
 import { endSignal, ownerFlag, parseOwner } from '../../signals.ts'
 
 const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const
@@ -59,6 +58,7 @@ export class NodeStart extends ConclaveCommand {
     const engine = await loadEngine(flags.engine ?? fileEngine ?? 'raft', engineSearch(this.config, from))
     const level = (flags.log ?? fileLog ?? 'info') as LogLevel
     const ended = endSignal()
+    const { nodeLogger } = await import('../../node-logger.ts')
     const logger = nodeLogger(level, colorful(process.stdout))
     const node = await startNode({ ...file, ...configFrom(flags), engine, logger } as NodeConfig)
     logger.info({ name: node.name, id: node.id, pid: process.pid, addresses: node.addresses }, 'the node is up')

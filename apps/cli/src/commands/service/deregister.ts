@@ -1,4 +1,4 @@
-import { ServiceRegistry } from '@conclave/client/recipes'
+import type { ServiceRegistry } from '@conclave/client/recipes'
 import { Args } from '@oclif/core'
 import { ConclaveCommand } from '../../base-command.ts'
 import { CommandFailed, exitCodes } from '../../exit.ts'
@@ -23,6 +23,7 @@ export class ServiceDeregister extends ConclaveCommand {
   async run(): Promise<unknown> {
     const { args, flags } = await this.parse(ServiceDeregister)
     const id = await withSession(flags, async (session) => {
+      const { ServiceRegistry } = await import('@conclave/client/recipes')
       const registry = new ServiceRegistry(session, pathOf(flags.registry))
       const found = await idOf(registry, args.name, args.instance)
       await registry.deregister(args.name, found)

@@ -1,5 +1,5 @@
 import type { Session } from '@conclave/client'
-import { type InvalidInstance, type ServiceInstance, ServiceRegistry } from '@conclave/client/recipes'
+import type { InvalidInstance, ServiceInstance } from '@conclave/client/recipes'
 import { Args } from '@oclif/core'
 import { ConclaveCommand, color } from '../../base-command.ts'
 import { pathOf } from '../../locks/name.ts'
@@ -60,6 +60,7 @@ const read = async (
   filter: Filter,
   invalid: InvalidInstance[],
 ): Promise<readonly Found[]> => {
+  const { ServiceRegistry } = await import('@conclave/client/recipes')
   const registry = new ServiceRegistry(session, path)
   const names = name === undefined ? (await registry.services()).map(({ service }) => service) : [name]
   const found: Found[] = []

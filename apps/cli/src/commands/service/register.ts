@@ -1,7 +1,6 @@
 import { Flags } from '@oclif/core'
 import { ConclaveCommand } from '../../base-command.ts'
 import { sessionFlags } from '../../locks/open-session.ts'
-import { registerService } from '../../services/register.ts'
 import { registryFlag, serviceArg } from '../../services/service-flags.ts'
 
 export class ServiceRegister extends ConclaveCommand {
@@ -40,7 +39,7 @@ With --json an event a line: registered, waiting, jeopardy, lost, refused, passi
     }),
     zone: Flags.string({ description: 'where it stands, such as a data centre', helpValue: 'ZONE' }),
     health: Flags.string({
-      description: 'tcp, which connects to the address, or an URL to be answered with 200 to 299',
+      description: 'tcp, which connects to the address, or an URL to be answered with 200 to 399',
       helpValue: 'CHECK',
     }),
     'health-interval': Flags.string({ description: 'from check to check', default: '2s', helpValue: '2s' }),
@@ -82,6 +81,7 @@ With --json an event a line: registered, waiting, jeopardy, lost, refused, passi
   async run(): Promise<void> {
     const { args, argv, flags } = await this.parse(ServiceRegister)
     const command = argv.slice(1).map(String)
+    const { registerService } = await import('../../services/register.ts')
     this.exit(await registerService(flags, { service: args.name, command, json: this.jsonEnabled() }))
   }
 }

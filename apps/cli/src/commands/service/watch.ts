@@ -1,4 +1,4 @@
-import { followService, type ServiceInstance, type ServiceList } from '@conclave/client/recipes'
+import type { ServiceInstance, ServiceList } from '@conclave/client/recipes'
 import { Flags } from '@oclif/core'
 import { ConclaveCommand, color } from '../../base-command.ts'
 import { openClient } from '../../client.ts'
@@ -27,6 +27,7 @@ export class ServiceWatch extends ConclaveCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ServiceWatch)
+    const { followService } = await import('@conclave/client/recipes')
     await using client = await openClient(flags)
     await using follower = followService(client, args.name, {
       path: pathOf(flags.registry),
