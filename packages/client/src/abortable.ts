@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 /** What `work` comes to, or undefined as soon as `signal` fires: what is still under way then is nobody's concern. */
 export const unlessAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> =>
   new Promise((resolve, reject) => {
@@ -19,13 +21,4 @@ export const unlessAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise
 
 /** Resolves after so many milliseconds, or when `signal` fires. The program does not end meanwhile. */
 export const pause = (millis: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, millis)
-    signal.addEventListener('abort', end, { once: true })
-    if (signal.aborted) end()
-  })
+  sleep(millis, undefined, { signal }).catch(() => {})

@@ -1,28 +1,8 @@
-import { open, readFile, rename, stat, unlink } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import type { ListStore } from './list-store.ts'
 
 /** What is longer than this was not written by a follower. */
 const mostBytes = 64 * 1024 * 1024
-
-const syncDirectory = async (path: string): Promise<void> => {
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
-}
-
-const writeSynced = async (path: string, text: string): Promise<void> => {
-  const handle = await open(path, 'wx', 0o644)
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
 
 /** Keeps a text in a file, which is written beside it, synced, and renamed. Its directory has to be there. */
 export const fileListStore = (path: string): ListStore => ({
@@ -40,12 +20,11 @@ export const fileListStore = (path: string): ListStore => ({
     // Several programs may keep the same list.
     const temporary = `${path}.${crypto.randomUUID()}.tmp`
     try {
-      await writeSynced(temporary, text)
+      await writeFile(temporary, text, { flag: 'wx', flush: true })
       await rename(temporary, path)
     } catch (error) {
       await unlink(temporary).catch(() => {})
       throw error
     }
-    await syncDirectory(dirname(path))
   },
 })

@@ -69,9 +69,8 @@ export class Link {
     this.#toServer = Math.max(this.#toServer, now + between(random, 0.1, 3))
     around.clock.after(this.#toServer - now, () =>
       this.node.gate.after(0, () => {
-        this.#arrive(() => {
-          if (this.node.serving !== undefined) arrive(this.node.serving)
-        })
+        const { serving } = this.node
+        if (this.#arrives() && serving !== undefined) arrive(serving)
       }),
     )
   }
@@ -80,12 +79,17 @@ export class Link {
     const { around, random, gate } = this.#init
     const now = around.clock.now()
     this.#toClient = Math.max(this.#toClient, now + between(random, 0.1, 3))
-    around.clock.after(this.#toClient - now, () => gate.after(0, () => this.#arrive(arrive)))
+    around.clock.after(this.#toClient - now, () =>
+      gate.after(0, () => {
+        if (this.#arrives()) arrive()
+      }),
+    )
   }
 
-  #arrive(arrive: () => void): void {
-    if (this.#passes) arrive()
-    else this.#torn = true
+  /** Whether what is on its way gets there. If it does not, nothing that comes later may. */
+  #arrives(): boolean {
+    this.#torn ||= !this.#passes
+    return !this.#torn
   }
 
   /** Returns what forgets it. */
