@@ -15,6 +15,8 @@ interface Admission {
   readonly go: (refused?: Refusal) => void
   state: 'waiting' | 'flushing' | 'open'
   touched: Touched
+  /** Something may have been applied since it was looked at what it touches. */
+  late: boolean
 }
 
 export interface AdmissionsInit {
@@ -43,7 +45,7 @@ export class Admissions {
 
   add(id: AdmissionId, command: ChubbyCommand, lease: Lease | undefined, go: (refused?: Refusal) => void): void {
     const lane = laneOf(command)
-    const admission: Admission = { command, lane, lease, go, state: 'waiting', touched: [] }
+    const admission: Admission = { command, lane, lease, go, state: 'waiting', touched: [], late: false }
     this.#all.set(id, admission)
     this.#pending.set(id, admission)
     const queue = this.#lanes.get(lane)
@@ -131,16 +133,19 @@ export class Admissions {
     caches.begin(admission.touched, invalidate, leases)
   }
 
+  /** While it waited, a directory on the way may have gone: it would make that as well. */
+  #touchAgain(admission: Admission): void {
+    const { command, touched } = admission
+    if (command.type !== 'open' || touched === 'all') return
+    this.#touch(admission)
+    this.#init.caches.end(touched)
+  }
+
   #propose(id: AdmissionId, admission: Admission): void {
     const { caches } = this.#init
-    if (!caches.isFlushed(admission.touched)) return
-    const before = admission.touched
-    // While it waited, a directory on the way may have gone: it would make that as well.
-    if (admission.command.type === 'open' && before !== 'all') {
-      this.#touch(admission)
-      caches.end(before)
-      if (!caches.isFlushed(admission.touched)) return
-    }
+    if (admission.late && caches.isFlushed(admission.touched)) this.#touchAgain(admission)
+    admission.late = !caches.isFlushed(admission.touched)
+    if (admission.late) return
     admission.state = 'open'
     this.#pending.delete(id)
     admission.go()
