@@ -1,5 +1,5 @@
 import type { EngineFactory } from '@conclave/interface'
-import type { Hooks, Parts } from '@conclave/simulator'
+import type { Hooks, Parts, Violation } from '@conclave/simulator'
 import { type Edit, loadBroken } from '@conclave/torture'
 
 /** The real thing with one mistake. */
@@ -12,9 +12,15 @@ export interface Fixture {
   readonly hooks?: Hooks
   /** Lease reads are on in every run: without them the mistake has no effect. */
   readonly leases?: true
+  /** What has to find it: that something else goes wrong as well is not enough. Default: any. */
+  readonly invariant?: Violation['invariant']
   /** The first seed of its campaign, for one that is rare: from 1 it takes about as many runs more. Default 1. */
   readonly from?: number
 }
+
+/** Whether a run has found the mistake. */
+export const finds = ({ invariant }: Fixture, violation: Violation | undefined): boolean =>
+  violation !== undefined && (invariant === undefined || violation.invariant === invariant)
 
 /** `sound` with the fixture's mistake in it. `engine`: the package and the export that make the engine. */
 export const brokenParts = async (

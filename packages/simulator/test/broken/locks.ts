@@ -6,6 +6,7 @@ const paper = 'Chubby, OSDI 2006'
 export const brokenLocks: readonly Fixture[] = [
   {
     name: 'lock-delay ignored',
+    invariant: 'lock-delay',
     rule: `when a holder fails, nobody gets the lock before its lock-delay is over (${paper}, section 2.4)`,
     edits: [
       {
@@ -17,6 +18,7 @@ export const brokenLocks: readonly Fixture[] = [
   },
   {
     name: 'expiry by wall clock',
+    invariant: 'no early expiry',
     rule: `a new master gives every session a whole lease anew, since no clock of another tells when it ends (${paper}, section 2.9)`,
     edits: [
       {
@@ -38,6 +40,7 @@ export const brokenLocks: readonly Fixture[] = [
   },
   {
     name: 'expire applied under another reign',
+    invariant: 'no early expiry',
     rule: 'what a leader decided of a session counts in its own reign only: a later one may have heard of the client',
     edits: [
       {
@@ -49,6 +52,7 @@ export const brokenLocks: readonly Fixture[] = [
   },
   {
     name: 'token restarted when a file is recreated',
+    invariant: 'fencing tokens',
     rule: 'the fencing token is one counter of the cell: it outlives every file',
     edits: [
       {
@@ -60,6 +64,7 @@ export const brokenLocks: readonly Fixture[] = [
   },
   {
     name: 'invalidation not awaited',
+    invariant: 'no stale cache',
     rule: `a write waits until every cacher has dropped what it caches, or its lease has ended (${paper}, section 2.7)`,
     edits: [
       {
@@ -71,6 +76,7 @@ export const brokenLocks: readonly Fixture[] = [
   },
   {
     name: 'a new leader that trusts caches',
+    invariant: 'no stale cache',
     rule: `a new master takes every session for caching anything, until it has acknowledged the fail-over (${paper}, section 2.9)`,
     edits: [
       {
@@ -82,6 +88,7 @@ export const brokenLocks: readonly Fixture[] = [
   },
   {
     name: 'KeepAlive answered by a deposed leader',
+    invariant: 'no early expiry',
     rule: `a lease is given once a quorum has confirmed that the leader still reigns (${paper}, section 2.8)`,
     edits: [
       {
@@ -99,6 +106,7 @@ export const brokenLocks: readonly Fixture[] = [
   },
   {
     name: 'a lease counted from its answer',
+    invariant: 'no early expiry',
     from: 301,
     rule: `a client counts its lease from when it sent the KeepAlive (${paper}, section 2.8)`,
     edits: [
@@ -111,6 +119,7 @@ export const brokenLocks: readonly Fixture[] = [
   },
   {
     name: 'last come, first served',
+    invariant: 'first come, first served',
     rule: 'who waits is served in the order of coming, whoever leads',
     edits: [
       {
