@@ -1,15 +1,14 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Wish } from '../choosing.ts'
 import { AttemptEnded, type EndReason, ServerFailure } from '../errors.ts'
 import type { Instance } from '../instance.ts'
 import { classOf, type Refusal, type RetryReason } from '../metrics.ts'
 import type { HttpProxyOptions, Resolved } from '../options.ts'
 import type { Links, Parts } from '../parts.ts'
+import { Placement } from '../placement.ts'
 import type { StickyCookie } from '../sticky.ts'
 import type { Timed } from '../ticker.ts'
 import { Tunnel } from '../tunnel.ts'
-import type { Waiter } from '../waiting-line.ts'
 import { mayTrail, type RequestHead, responseHead } from './fields.ts'
 import type { HttpLink } from './link.ts'
 import { isIdempotent } from './methods.ts'
@@ -60,24 +59,26 @@ const refusedByUndici = new Set<unknown>(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SU
 /** A reason phrase that Node would not write, or that would become something else on the way, is left out: it means nothing (RFC 9112, section 4). */
 const reasonOf = (text: string): string => (/^[ -~]*$/.test(text) ? text : '')
 
+/** What a client is told for whom there is no instance. */
+const unplaced = {
+  'no-instance': [503, 'no instance is there to serve this'],
+  'instance-failed': [502, 'no instance is left that could be tried'],
+  'waiting-full': [503, 'too many requests are waiting'],
+} as const
+
 const noTrailers = (): string[] => []
 
 /** A request of a client, from its header section on, through all attempts, until its response has ended. */
-export class Exchange implements CallHandler, Timed, Waiter {
+export class Exchange implements CallHandler, Timed {
   deadline = Number.POSITIVE_INFINITY
   readonly #around: Surroundings
   readonly #in: Incoming
   readonly #time = Date.now()
   readonly #began = performance.now()
   #phase: Phase = 'waiting'
-  #instance: Instance | undefined
-  #tried: Instance[] | undefined
-  #tries = 0
-  #attemptBegan = 0
+  readonly #placement: Placement
   #controller: CallController | null = null
   #body: RequestBody | null = null
-  /** An instance was chosen, and its balancer was not told yet how that ended. */
-  #unsettled = false
   /** The request was about to be written to a connection that stood. */
   #reached = false
   /** A byte of a response came. */
@@ -89,7 +90,6 @@ export class Exchange implements CallHandler, Timed, Waiter {
   #status = 0
   #received = 0
   #sent = 0
-  #retried: RetryReason | undefined
   #error: Error | undefined
   #upgraded = false
 
@@ -99,57 +99,30 @@ export class Exchange implements CallHandler, Timed, Waiter {
     around.metrics.requests.active++
     around.ticker.add(this)
     incoming.res.on('close', () => this.#closed())
-  }
-
-  get particular(): boolean {
-    return this.#in.pinned !== undefined
+    const { key, pinned } = incoming
+    this.#placement = new Placement({
+      around,
+      wish: key === undefined ? { pinned } : { key, pinned },
+      chosen: (instance) => this.#dispatch(instance),
+      waits: (until) => {
+        this.#phase = 'waiting'
+        this.deadline = until
+      },
+      refused: (reason) => {
+        const [status, why] = unplaced[reason]
+        this.#refuse(status, reason, why)
+      },
+    })
   }
 
   begin(): void {
-    this.#around.budget.deposit()
-    if (!this.attempt()) this.#wait()
-  }
-
-  /** Chooses an instance and sends the request there. False: none has room. */
-  attempt(): boolean {
-    const { chooser } = this.#around
-    const choice = chooser.choose(this.#wish())
-    if (choice === 'saturated') return false
-    this.#leaveLine()
-    if (choice === 'none') {
-      if (this.#error === undefined) this.#refuse(503, 'no-instance', 'no instance is there to serve this')
-      else this.#refuse(502, 'instance-failed', 'no instance is left that could be tried')
-    } else this.#dispatch(choice)
-    return true
-  }
-
-  #wish(): Wish {
-    const { key, pinned } = this.#in
-    return key === undefined ? { pinned, tried: this.#tried } : { key, pinned, tried: this.#tried }
-  }
-
-  #wait(): void {
-    const { line, metrics, ticker, options } = this.#around
-    this.#phase = 'waiting'
-    this.deadline = ticker.now + options.timeouts.waiting
-    if (!line.join(this)) this.#refuse(503, 'waiting-full', 'too many requests are waiting')
-    metrics.requests.waiting = line.size
-  }
-
-  #leaveLine(): void {
-    const { line, metrics } = this.#around
-    line.leave(this)
-    metrics.requests.waiting = line.size
+    this.#placement.begin()
   }
 
   #dispatch(instance: Instance): void {
     const { head, req, path, upgrade } = this.#in
     this.#phase = 'connecting'
     this.deadline = Number.POSITIVE_INFINITY
-    this.#instance = instance
-    this.#unsettled = true
-    this.#tries++
-    this.#attemptBegan = performance.now()
     this.#controller = null
     this.#reached = this.#answered = false
     this.#body = head.body === 'none' ? null : new RequestBody(req, this.#moved)
@@ -194,7 +167,8 @@ export class Exchange implements CallHandler, Timed, Waiter {
     const { ticker, options, metrics } = this.#around
     this.#received += bytes
     metrics.bytes.received += bytes
-    if (this.#instance !== undefined) this.#instance.metrics.bytesSent += bytes
+    const { instance } = this.#placement
+    if (instance !== undefined) instance.metrics.bytesSent += bytes
     if (this.#phase === 'sending' && bytes === 0) this.#await()
     else this.deadline = ticker.now + options.timeouts.idle
   }
@@ -210,7 +184,8 @@ export class Exchange implements CallHandler, Timed, Waiter {
     if (this.#phase === 'over') return controller.abort(new AttemptEnded('client-gone'))
     this.#controller = controller
     this.#reached = true
-    if (this.#instance !== undefined) this.#around.roster.reached(this.#instance)
+    const { instance } = this.#placement
+    if (instance !== undefined) this.#around.roster.reached(instance)
     if (this.#body === null) return this.#await()
     this.#phase = 'sending'
     this.deadline = this.#around.ticker.now + this.#around.options.timeouts.idle
@@ -232,13 +207,13 @@ export class Exchange implements CallHandler, Timed, Waiter {
     const reason = reasonOf(text)
     if (status < 200) return this.#inform(status, reason, head.fields)
     this.#error = undefined
-    this.#latency = performance.now() - this.#attemptBegan
+    this.#latency = this.#placement.elapsed
     metrics.observeLatency(this.#latency / 1000)
     this.#phase = 'receiving'
     this.deadline = ticker.now + options.timeouts.idle
     this.#left = head.length
     this.#status = status
-    const instance = this.#instance
+    const { instance } = this.#placement
     if (cookie !== undefined && instance !== undefined && instance !== this.#in.pinned)
       head.fields.push('set-cookie', cookie.setCookie(instance))
     // A client that was to wait for 100 may send its body or not: what follows on its connection could be either.
@@ -278,21 +253,21 @@ export class Exchange implements CallHandler, Timed, Waiter {
     if (res.headersSent) return void res.destroy()
     // What undici refuses before it does anything: nothing is wrong with the instance.
     if ('code' in error && refusedByUndici.has(error.code)) return this.#refuse(400, 'bad-request', error.message)
-    if (!this.#reached && this.#instance !== undefined) this.#around.roster.unreachable(this.#instance, error.message)
+    const { instance } = this.#placement
+    if (!this.#reached && instance !== undefined) this.#around.roster.unreachable(instance, error.message)
     const reason = this.#retryReason(error)
-    if (reason !== undefined && this.#mayRetry()) this.#retry(reason)
-    else this.#fail(error)
+    if (reason === undefined || !this.#placement.retry(reason)) this.#fail(error)
   }
 
   onUpgraded(headers: IncomingHttpHeaders, text: string, socket: Socket, first: Buffer): void {
     const { upgrade, res } = this.#in
     const head = responseHead(101, headers, this.#around.via)
-    const instance = this.#instance
+    const { instance } = this.#placement
     if (this.#phase === 'over' || upgrade === undefined || head === undefined || instance === undefined) {
       socket.destroy()
       return this.onResponseError(null, new AttemptEnded(this.#phase === 'over' ? 'client-gone' : 'bad-response'))
     }
-    this.#latency = performance.now() - this.#attemptBegan
+    this.#latency = this.#placement.elapsed
     this.#phase = 'tunnel'
     this.#status = 101
     this.#upgraded = true
@@ -344,7 +319,8 @@ export class Exchange implements CallHandler, Timed, Waiter {
     const { ticker, options, metrics } = this.#around
     this.#sent += bytes
     metrics.bytes.sent += bytes
-    if (this.#instance !== undefined) this.#instance.metrics.bytesReceived += bytes
+    const { instance } = this.#placement
+    if (instance !== undefined) instance.metrics.bytesReceived += bytes
     this.deadline = ticker.now + options.timeouts.idle
   }
 
@@ -391,22 +367,6 @@ export class Exchange implements CallHandler, Timed, Waiter {
     return isIdempotent(this.#in.req.method ?? '') ? 'broken' : undefined
   }
 
-  #mayRetry(): boolean {
-    const { options, budget, metrics } = this.#around
-    if (this.#tries >= options.retries.tries) return false
-    if (budget.withdraw()) return true
-    metrics.retries.refused++
-    return false
-  }
-
-  #retry(reason: RetryReason): void {
-    this.#around.metrics.retries[reason]++
-    this.#retried = reason
-    if (this.#instance !== undefined) this.#tried = [...(this.#tried ?? []), this.#instance]
-    this.#instance = undefined
-    if (!this.attempt()) this.#wait()
-  }
-
   #fail(error: Error): void {
     const code = error instanceof AttemptEnded ? error.code : undefined
     if (code === 'response-timeout') this.#refuse(504, 'response-timeout', error.message)
@@ -429,7 +389,7 @@ export class Exchange implements CallHandler, Timed, Waiter {
   expired(): void {
     switch (this.#phase) {
       case 'waiting':
-        this.#leaveLine()
+        this.#placement.leaveLine()
         return this.#refuse(503, 'waiting-timeout', 'no instance had room in time')
       case 'awaiting':
         return this.#abort('response-timeout')
@@ -453,19 +413,19 @@ export class Exchange implements CallHandler, Timed, Waiter {
   /** Ends it at once, at both ends. */
   cut(reason: EndReason): void {
     this.#error ??= new AttemptEnded(reason)
-    this.#leaveLine()
+    this.#placement.leaveLine()
     this.#in.res.destroy()
     this.#in.upgrade?.socket.destroy()
   }
 
   #abort(reason: EndReason): void {
-    if (this.#unsettled) this.#controller?.abort(new AttemptEnded(reason))
+    if (this.#placement.unsettled) this.#controller?.abort(new AttemptEnded(reason))
   }
 
   /** The response was sent to its end, or the client's connection is closed. */
   #closed(): void {
     if (this.#phase === 'tunnel' || this.#phase === 'over') return
-    this.#leaveLine()
+    this.#placement.leaveLine()
     if (!this.#in.res.writableFinished) this.#error ??= new AttemptEnded('client-gone')
     this.#phase = 'over'
     this.#abort('client-gone')
@@ -484,23 +444,16 @@ export class Exchange implements CallHandler, Timed, Waiter {
 
   /** What was under way at the instance has ended. */
   #settle(error: Error | undefined): void {
-    const instance = this.#instance
-    if (instance === undefined || !this.#unsettled) return
-    this.#unsettled = false
     const gone = error instanceof AttemptEnded && (error.code === 'client-gone' || error.code === 'drained')
-    instance.metrics.requests[error === undefined || error instanceof ServerFailure ? classOf(this.#status) : 'none']++
-    this.#around.chooser.settle(
-      instance,
-      this.#latency ?? performance.now() - this.#attemptBegan,
-      gone ? undefined : error,
-    )
-    this.#around.line.advance()
+    const outcome = error === undefined || error instanceof ServerFailure ? classOf(this.#status) : 'none'
+    this.#placement.settle(outcome, this.#latency ?? this.#placement.elapsed, gone ? undefined : error)
   }
 
   #log(): void {
     const { accessLog } = this.#around.options
     if (accessLog === undefined) return
     const { req, client } = this.#in
+    const { instance, tries, retried } = this.#placement
     const { 'user-agent': userAgent, host } = req.headers
     accessLog({
       mode: 'http',
@@ -515,9 +468,9 @@ export class Exchange implements CallHandler, Timed, Waiter {
       ...(this.#latency === undefined ? {} : { latency: this.#latency }),
       received: this.#received,
       sent: this.#sent,
-      ...(this.#instance === undefined ? {} : { instance: this.#instance.id }),
-      tries: this.#tries,
-      ...(this.#retried === undefined ? {} : { retried: this.#retried }),
+      ...(instance === undefined ? {} : { instance: instance.id }),
+      tries,
+      ...(retried === undefined ? {} : { retried }),
       upgraded: this.#upgraded,
       ...(this.#error === undefined ? {} : { error: this.#error.message }),
     })
