@@ -14,6 +14,7 @@ import {
   type Socket,
   type Server as TcpServer,
 } from 'node:net'
+import type { Writable } from 'node:stream'
 import type { Balancer } from '@conclave/interface'
 import { afterEach } from 'vitest'
 import {
@@ -24,6 +25,7 @@ import {
   type InstanceSource,
   type ProxyCandidate,
   type ProxyInstance,
+  type ProxyOptions,
   type ProxyRequest,
   type TcpProxyOptions,
 } from '../src/index.ts'
@@ -143,28 +145,37 @@ type Addresses = InstanceSource | readonly string[]
 const sourceOf = (instances: Addresses): InstanceSource =>
   Symbol.asyncIterator in instances ? instances : fixedInstances(instances)
 
-export const httpProxy = async (instances: Addresses, options: HttpChoice = {}): Promise<ConclaveProxy> => {
-  const proxy = await createProxy({
-    mode: 'http',
-    listen: { port: 0 },
-    source: sourceOf(instances),
-    balancer: new Turns(),
-    ...options,
-  })
+const started = async (
+  options: Pick<ProxyOptions, 'mode' | 'source'> & (HttpChoice | TcpChoice),
+): Promise<ConclaveProxy> => {
+  const proxy = await createProxy({ listen: { port: 0 }, balancer: new Turns(), ...options } as ProxyOptions)
   after(() => proxy.close({ drain: 0 }))
   return proxy
 }
 
-export const tcpProxy = async (instances: Addresses, options: TcpChoice = {}): Promise<ConclaveProxy> => {
-  const proxy = await createProxy({
-    mode: 'tcp',
-    listen: { port: 0 },
-    source: sourceOf(instances),
-    balancer: new Turns(),
-    ...options,
-  })
-  after(() => proxy.close({ drain: 0 }))
-  return proxy
+export const httpProxy = (instances: Addresses, options: HttpChoice = {}): Promise<ConclaveProxy> =>
+  started({ mode: 'http', source: sourceOf(instances), ...options })
+
+export const tcpProxy = (instances: Addresses, options: TcpChoice = {}): Promise<ConclaveProxy> =>
+  started({ mode: 'tcp', source: sourceOf(instances), ...options })
+
+/** Writes for as long as it is taken, and stops once nothing has been for half a second. @returns bytes. */
+export const takenBy = async (writable: Writable, most: number): Promise<number> => {
+  const chunk = Buffer.alloc(65_536)
+  let written = 0
+  const more = (): void => {
+    while (written < most) {
+      written += chunk.length
+      if (!writable.write(chunk)) return
+    }
+  }
+  writable.on('drain', more)
+  more()
+  for (let before = -1; before !== written && written < most; ) {
+    before = written
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+  return written
 }
 
 export interface Answer {
