@@ -11,7 +11,7 @@ import {
 } from '../src/index.ts'
 import { ChubbyMachine } from '../src/machine.ts'
 
-const opening: Omit<OpenCommand, 'session' | 'handle' | 'path'> = {
+export const opening: Omit<OpenCommand, 'session' | 'handle' | 'path'> = {
   type: 'open',
   access: { read: true, write: true, changeAcl: true },
   subscriptions: [],

@@ -10,7 +10,7 @@ import {
   encodeCommand,
   sessionService,
 } from '../src/index.ts'
-import { Cell } from './cell.ts'
+import { Cell, opening } from './cell.ts'
 
 /** A leader by hand: what it lets in is applied at once, unless it is held back. */
 class Leader {
@@ -108,6 +108,16 @@ class Leader {
     this.cell.open(session, 1, path)
     this.step({ type: 'applied' })
   }
+}
+
+/** Session 2 has a file open, which session 1 caches. */
+const withCacher = (): Leader => {
+  const leader = new Leader()
+  leader.session(1n)
+  leader.session(2n)
+  leader.open(2n, '/ls/cell/f')
+  leader.cached(1n, '/ls/cell/f')
+  return leader
 }
 
 const write = (session: bigint): ChubbyCommand => ({ type: 'write', session, handle: 1, contents: Uint8Array.of(1) })
@@ -223,11 +233,7 @@ describe('a session', () => {
 
 describe('a write', () => {
   test('waits until whoever caches the file has acknowledged that it dropped it', () => {
-    const leader = new Leader()
-    leader.session(1n)
-    leader.session(2n)
-    leader.open(2n, '/ls/cell/f')
-    leader.cached(1n, '/ls/cell/f')
+    const leader = withCacher()
     const call = leader.keepAlive(1n)
     expect(leader.command(write(2n))).toBe(false)
     expect(leader.answers.get(call)).toMatchObject({ notices: [{ serial: 1, notice: { type: 'invalidate' } }] })
@@ -241,11 +247,7 @@ describe('a write', () => {
   })
 
   test('waits for a dead cacher until its lease is over', () => {
-    const leader = new Leader()
-    leader.session(1n)
-    leader.session(2n)
-    leader.open(2n, '/ls/cell/f')
-    leader.cached(1n, '/ls/cell/f')
+    const leader = withCacher()
     expect(leader.command(write(2n))).toBe(false)
     for (let round = 0; round < 3; round++) {
       leader.keepAlive(2n)
@@ -273,11 +275,7 @@ describe('a write', () => {
   })
 
   test('holds up no lock', () => {
-    const leader = new Leader()
-    leader.session(1n)
-    leader.session(2n)
-    leader.open(2n, '/ls/cell/f')
-    leader.cached(1n, '/ls/cell/f')
+    const leader = withCacher()
     expect(leader.command(write(2n))).toBe(false)
     leader.cell.open(2n, 2, '/ls/cell/lock')
     expect(leader.command({ type: 'acquire', session: 2n, handle: 2, mode: 'exclusive', queue: true })).toBe(true)
@@ -354,11 +352,7 @@ describe('a session that is ended from elsewhere', () => {
   })
 
   test('and is not after all, drops what it caches, for which it was no longer asked', () => {
-    const leader = new Leader()
-    leader.session(1n)
-    leader.session(2n)
-    leader.open(2n, '/ls/cell/f')
-    leader.cached(1n, '/ls/cell/f')
+    const leader = withCacher()
     leader.log = 'refuses'
     leader.command({ type: 'endSession', session: 1n })
     leader.log = 'applies'
@@ -389,11 +383,7 @@ describe('a session that is ended from elsewhere', () => {
 })
 
 test('a client that never acknowledges holds up writes for little more than a lease', () => {
-  const leader = new Leader()
-  leader.session(1n)
-  leader.session(2n)
-  leader.open(2n, '/ls/cell/f')
-  leader.cached(1n, '/ls/cell/f')
+  const leader = withCacher()
   expect(leader.command(write(2n))).toBe(false)
   for (let at = 0; at < 100; at++) {
     leader.keepAlive(1n)
@@ -422,9 +412,7 @@ test('a creation that waited waits for whoever caches that there is no directory
   leader.session(2n)
   leader.cell.open(2n, 1, '/ls/cell/d', { kind: 'directory' })
   leader.cached(1n, '/ls/cell/d/f')
-  const open = { access: { read: true, write: true, changeAcl: false }, subscriptions: [], lockDelay: 0 } as const
-  const made = { create: 'missing', kind: 'file', ephemeral: false, parents: true, contents: new Uint8Array() } as const
-  expect(leader.command({ type: 'open', session: 2n, handle: 2, path: '/ls/cell/d/f', ...open, ...made })).toBe(false)
+  expect(leader.command({ ...opening, session: 2n, handle: 2, path: '/ls/cell/d/f' })).toBe(false)
   expect(leader.command({ type: 'delete', session: 2n, handle: 1 })).toBe(true)
   leader.cached(1n, '/ls/cell/d')
   leader.keepAlive(1n, 1)
@@ -437,9 +425,7 @@ test('a list of those who may is made once everybody has dropped what they cache
   const leader = new Leader()
   leader.session(1n)
   leader.session(2n)
-  const open = { access: { read: true, write: true, changeAcl: false }, subscriptions: [], lockDelay: 0 } as const
-  const made = { create: 'missing', kind: 'file', ephemeral: false, parents: true, contents: new Uint8Array() } as const
-  expect(leader.command({ type: 'open', session: 2n, handle: 1, path: '/ls/cell/acl/x', ...open, ...made })).toBe(false)
+  expect(leader.command({ ...opening, session: 2n, handle: 1, path: '/ls/cell/acl/x' })).toBe(false)
   leader.keepAlive(1n, 1)
   expect(leader.cell.view.file('/ls/cell/acl/x', '')).toBeUndefined()
   leader.keepAlive(2n, 1)

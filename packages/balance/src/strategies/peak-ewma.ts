@@ -2,7 +2,7 @@ import type { Balancer, Random } from '@conclave/interface'
 import type { BalanceCandidate, BalanceRequest } from '../candidate.ts'
 import { positive } from '../checks.ts'
 import { type InFlight, Tracked } from '../tracking/tracked.ts'
-import { anotherOf } from './two-of.ts'
+import { betterOfTwo } from './two-of.ts'
 
 export interface PeakEwmaInit {
   readonly random: Random
@@ -60,23 +60,12 @@ export const peakEwma = <C extends BalanceCandidate>({
 }: PeakEwmaInit): Balancer<BalanceRequest, C> => {
   positive('decayTime', decayTime)
   const tracked = new Tracked(() => new Latency(now()))
+  const isCheaper = (second: Latency, first: Latency): boolean => {
+    const time = now()
+    return second.cost(time, decayTime) < first.cost(time, decayTime)
+  }
   return {
-    pick: (_, candidates) => {
-      const count = candidates.length
-      const at = Math.floor(random.next() * count)
-      const one = candidates[at]
-      if (one === undefined) return undefined
-      const state = tracked.of(one, candidates)
-      const other = candidates[anotherOf(count, at, random)]
-      const otherState = other === undefined ? undefined : tracked.of(other, candidates)
-      const time = now()
-      if (otherState !== undefined && otherState.cost(time, decayTime) < state.cost(time, decayTime)) {
-        otherState.pending++
-        return other
-      }
-      state.pending++
-      return one
-    },
+    pick: (_, candidates) => betterOfTwo(candidates, tracked, random, isCheaper),
     settled: (candidate, { latency }) => {
       tracked.ended(candidate)?.observe(latency, now(), decayTime)
     },

@@ -1,11 +1,13 @@
 import type { Balancer, Random } from '@conclave/interface'
 import type { BalanceCandidate, BalanceRequest } from '../candidate.ts'
-import { counting, Tracked } from '../tracking/tracked.ts'
-import { anotherOf } from './two-of.ts'
+import { counting, type InFlight, Tracked } from '../tracking/tracked.ts'
+import { betterOfTwo } from './two-of.ts'
 
 export interface PowerOfTwoChoicesInit {
   readonly random: Random
 }
+
+const hasFewer = (second: InFlight, first: InFlight): boolean => second.pending < first.pending
 
 /**
  * Of two candidates drawn at random the one with fewer requests in flight, whatever their weights (Mitzenmacher, "The Power of Two Choices in
@@ -20,21 +22,7 @@ export const powerOfTwoChoices = <C extends BalanceCandidate>({
 }: PowerOfTwoChoicesInit): Balancer<BalanceRequest, C> => {
   const tracked = new Tracked(counting)
   return {
-    pick: (_, candidates) => {
-      const count = candidates.length
-      const at = Math.floor(random.next() * count)
-      const one = candidates[at]
-      if (one === undefined) return undefined
-      const state = tracked.of(one, candidates)
-      const other = candidates[anotherOf(count, at, random)]
-      const otherState = other === undefined ? undefined : tracked.of(other, candidates)
-      if (otherState !== undefined && otherState.pending < state.pending) {
-        otherState.pending++
-        return other
-      }
-      state.pending++
-      return one
-    },
+    pick: (_, candidates) => betterOfTwo(candidates, tracked, random, hasFewer),
     settled: (candidate) => {
       tracked.ended(candidate)
     },
