@@ -12,7 +12,7 @@ import { Session, type SessionOptions } from './locks/session.ts'
 import { ClusterMembership } from './membership.ts'
 import type { LeaderNews, MemberNews, NodeStatus } from './protocol.ts'
 import { Reads } from './reads.ts'
-import { type LocalReads, Spread } from './spread.ts'
+import { type LocalBalancer, type LocalReads, Spread } from './spread.ts'
 import { Ticker } from './ticker.ts'
 import { type ClientClock, systemClock } from './time.ts'
 import type { Watcher } from './watch.ts'
@@ -84,6 +84,18 @@ const randomSession = (): bigint => {
   return id
 }
 
+const worldOf = ({ world }: ClientInit): { readonly clock: ClientClock; readonly random: Random } => ({
+  clock: world?.clock ?? systemClock,
+  random: world?.random ?? { next: () => Math.random() },
+})
+
+const localBalancerOf = async (init: ClientInit): Promise<LocalBalancer | undefined> => {
+  const { localReads } = init
+  if (typeof localReads !== 'string') return localReads
+  const { localBalancer } = await import('./local-balancer.ts')
+  return localBalancer(localReads, worldOf(init))
+}
+
 class ConnectedClient implements Client {
   readonly kv: Kv
   readonly membership: ClusterMembership
@@ -106,12 +118,11 @@ class ConnectedClient implements Client {
   readonly #sessions = new Set<Session>()
   #closing: Promise<void> | undefined
 
-  constructor(init: ClientInit) {
+  constructor(init: ClientInit, localBalancer: LocalBalancer | undefined) {
     const { local, cluster = '', logger = silentLogger, timeout = 10_000, world } = init
     const endpoints = (init.endpoints ?? []).map(parseEndpoint)
     if (endpoints.length === 0 && local === undefined) throw new InvalidEndpoint('connect needs at least one endpoint')
-    const random = world?.random ?? { next: () => Math.random() }
-    const clock = world?.clock ?? systemClock
+    const { random, clock } = worldOf(init)
     this.#clock = clock
     this.#random = random
     this.#timeout = timeout
@@ -121,7 +132,7 @@ class ConnectedClient implements Client {
       endpoints,
       local,
       cluster,
-      wide: init.localReads !== undefined,
+      wide: localBalancer !== undefined,
       dial: world?.dial ?? this.#dialer.dial,
       clock,
       random,
@@ -136,7 +147,7 @@ class ConnectedClient implements Client {
     const wake = (): void => this.#ticker.wake()
     const shared = { cluster: this.#cluster, clock, random, wake }
     this.#writes = new Writes({ ...shared, newSessionId: randomSession })
-    const spread = init.localReads === undefined ? {} : { spread: new Spread(init.localReads, { clock, random }) }
+    const spread = localBalancer === undefined ? {} : { spread: new Spread(localBalancer, clock) }
     this.#reads = new Reads({ ...shared, ...spread })
     this.#errands = new Errands(shared)
     this.#asks = new Asks(shared)
@@ -297,7 +308,7 @@ class ConnectedClient implements Client {
  * @throws InvalidEndpoint; RangeError for a strategy of local reads that there is not; Unavailable if no node is reached in time, Aborted.
  */
 export const connect = async (init: ClientInit): Promise<Client> => {
-  const client = new ConnectedClient(init)
+  const client = new ConnectedClient(init, await localBalancerOf(init))
   try {
     await client.start(init.timeout ?? 10_000, init.signal)
   } catch (error) {

@@ -64,5 +64,5 @@ export {
 } from './locks/session.ts'
 export type { AddOptions, ClusterMembership, MembersOptions, NewMember } from './membership.ts'
 export type { LeaderNews, MemberNews, MembershipNews, NodeStatus, ReadLevel } from './protocol.ts'
-export type { LocalReads, ReadTarget } from './spread.ts'
+export type { LocalBalancer, LocalReads, ReadTarget } from './spread.ts'
 export type { ClientClock } from './time.ts'
