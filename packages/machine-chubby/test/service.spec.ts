@@ -432,6 +432,29 @@ test('a list of those who may is made once everybody has dropped what they cache
   expect(leader.cell.view.file('/ls/cell/acl/x', '')).toMatchObject({ contentGeneration: 1n })
 })
 
+test('a list of those who may that is made while a session is expired does not wait for that one, nor that for the list', () => {
+  const leader = new Leader()
+  for (const id of [1n, 2n, 3n]) leader.session(id)
+  leader.cell.open(1n, 1, '/ls/cell/e', { ephemeral: true })
+  leader.step({ type: 'applied' })
+  leader.cached(3n, '/ls/cell/e')
+  // It is heard of once.
+  leader.step({ type: 'withdrawn', call: leader.keepAlive(1n) })
+  for (let at = 0; at < 22; at++) {
+    leader.keepAlive(2n)
+    leader.keepAlive(3n)
+    leader.pass(50)
+    leader.confirm()
+  }
+  // The expiry waits for who caches what goes with the session.
+  expect(leader.proposed).toEqual([])
+  expect(leader.command({ ...opening, session: 2n, handle: 1, path: '/ls/cell/acl/x' })).toBe(false)
+  leader.keepAlive(2n, 1)
+  leader.keepAlive(3n, 2)
+  expect(leader.proposed).toEqual([{ type: 'expire', session: 1n, epoch: epoch(1n) }])
+  expect(leader.cell.view.file('/ls/cell/acl/x', '')).toMatchObject({ contentGeneration: 1n })
+})
+
 test('a late command of whoever creates a session again is let in: it is refused by the state, not as invalid', () => {
   const leader = new Leader()
   leader.log = 'waits'

@@ -72,11 +72,12 @@ export const watchedMachine = (machine: StateMachine, node: NodeId, tell: Watche
 
 /** The lock service. Under which reign it is, the log tells it. */
 export const watchedLocks = (machine: StateMachine, node: NodeId, life: number, tell: Watcher): StateMachine => {
+  const watched = watchedMachine(machine, node, tell)
   let epoch = 0n
   return {
-    ...lookedThrough(machine),
+    ...watched,
     apply: (command: Uint8Array, context: ApplyContext) => {
-      const reply = machine.apply(command, context)
+      const reply = watched.apply(command, context)
       const { position, time } = context
       tell({ type: 'locks', node, life, position, time, epoch, command, reply, machine })
       return reply

@@ -74,18 +74,19 @@ export class Admissions {
     if (queue.length === 0) this.#lanes.delete(lane)
     else this.#lanes.set(lane, queue)
     if (lease !== undefined && state !== 'waiting') lease.inFlight -= 1
-    if (lease !== undefined && admission.command.type === 'endSession') this.#notEnded(lease, state)
+    if (lease !== undefined && admission.command.type === 'endSession') this.#notEnded(lease, state, queue)
     // What may yet be applied keeps its paths from being cached for as long as this reign lasts.
     if (state !== 'waiting' && certain) this.#init.caches.end(touched)
     this.#dirty = true
   }
 
-  /** Whoever wanted its end may try again; until then a session that is still there lives. Its caches were given up for ended. */
-  #notEnded(lease: Lease, state: Admission['state']): void {
+  /** Whoever wanted its end may try again; until then a session that is still there lives, unless another command of its lane ends it. Its caches were given up for ended. */
+  #notEnded(lease: Lease, state: Admission['state'], lane: readonly AdmissionId[]): void {
     const { view, caches, invalidate } = this.#init
+    if (lane.some((id) => isEnd(this.#all.get(id)?.command))) return
     lease.closing = false
     if (state === 'waiting' || view.session(lease.session.id) === undefined) return
-    caches.suspect(lease, invalidate(lease, ''))
+    caches.readmit(lease, invalidate(lease, ''))
   }
 
   /** A cacher may have acknowledged, or a lease may be over. */
@@ -108,7 +109,7 @@ export class Admissions {
     const { command, lane, lease } = admission
     const { view, caches } = this.#init
     if (this.#lanes.get(lane)?.[0] !== id) return
-    const ends = command.type === 'endSession' || command.type === 'expire'
+    const ends = isEnd(command)
     if (lease !== undefined) {
       if (ends && lease.inFlight > 0) {
         lease.closing = true
@@ -151,3 +152,6 @@ export class Admissions {
     admission.go()
   }
 }
+
+const isEnd = (command: ChubbyCommand | undefined): boolean =>
+  command?.type === 'endSession' || command?.type === 'expire'

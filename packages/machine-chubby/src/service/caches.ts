@@ -31,8 +31,9 @@ export class Caches {
     return this.#paths.size
   }
 
-  /** It may hold anything: it was told to drop it by notice number `serial`. */
+  /** It may hold anything, unless it was dropped: it was told to drop it by notice number `serial`. */
   suspect(lease: Lease, serial: number): void {
+    if (lease.barred) return
     for (const path of lease.cached) {
       const cached = this.#path(path)
       cached.cachers.delete(lease)
@@ -44,7 +45,7 @@ export class Caches {
 
   /** Enters a cacher, before it reads. @returns false if the answer must not be kept. */
   enter(lease: Lease, path: string): boolean {
-    if (this.#changesOfAll > 0 || this.#flushingAll.has(lease) || lease.closing) return false
+    if (this.#changesOfAll > 0 || this.#flushingAll.has(lease) || lease.closing || lease.barred) return false
     if (lease.cached.size >= maxCached && !lease.cached.has(path)) return false
     const { cachers, flushing, changes } = this.#path(path)
     if (changes > 0 || flushing.has(lease)) return false
@@ -56,7 +57,8 @@ export class Caches {
   begin(touched: Touched, invalidate: (lease: Lease, path: string) => number, all: () => Iterable<Lease>): void {
     if (touched === 'all') {
       this.#changesOfAll += 1
-      for (const lease of all()) if (!this.#flushingAll.has(lease)) this.suspect(lease, invalidate(lease, ''))
+      for (const lease of all())
+        if (!lease.barred && !this.#flushingAll.has(lease)) this.suspect(lease, invalidate(lease, ''))
       return
     }
     for (const path of touched) {
@@ -105,13 +107,20 @@ export class Caches {
     }
   }
 
-  /** Its lease is over: what it holds it must not use any more. */
+  /** It is being ended: what it holds it must not use any more, and it is let in no more. */
   drop(lease: Lease): void {
+    lease.barred = true
     this.#flushingAll.delete(lease)
     const paths = [...lease.cached, ...lease.dropping.keys()]
     lease.cached.clear()
     lease.dropping.clear()
     for (const path of paths) this.#leave(lease, path)
+  }
+
+  /** It was not ended after all, and was told by notice number `serial` to drop whatever it may hold. */
+  readmit(lease: Lease, serial: number): void {
+    lease.barred = false
+    this.suspect(lease, serial)
   }
 
   #leave(lease: Lease, path: string): void {

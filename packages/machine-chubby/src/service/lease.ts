@@ -21,6 +21,8 @@ export class Lease {
   held: HeldCall | undefined
   /** It is being ended, by its client or since its lease is over: its commands wait until it is gone. */
   closing = false
+  /** It is being ended, and what it cached was given up: it can hold nothing any more, and is waited for by nobody. */
+  barred = false
   /** The held KeepAlive waits for a round that confirms the reign. */
   extending = false
   /** Its client has not heard of this lease, and may have little left of the one that the leader before gave: it is told as soon as it asks. */

@@ -4,17 +4,21 @@ import type { SimulatedNode } from '../node.ts'
 import { Gate, ProcessClock } from '../process-clock.ts'
 import { between, chance, integer, pick } from '../streams.ts'
 import type { Surroundings } from '../surroundings.ts'
+import { denied, seenAs } from './files.ts'
+import { directory, filePaths, friends, listPath, lockPaths } from './names.ts'
 import { SimulatedPort } from './port.ts'
 import type { Belief, LockScene } from './scene.ts'
 
-const lockPaths = ['/ls/cell/l1', '/ls/cell/l2', '/ls/cell/dir/l3'] as const
-const filePaths = ['/ls/cell/f1', '/ls/cell/f2', '/ls/cell/dir/f3'] as const
+/** What may come of a removal, or of a handle on what others remove. */
+const overtaken: readonly unknown[] = ['no-node', 'no-handle', 'not-empty', 'lock-in-use']
 /** By code: a broken variant of the client has error classes of its own. */
 const codeOf = (error: unknown): unknown =>
   typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
 
 /** Things at once that one session does. */
 const lanes = 2
+/** Some clients use the store beside: a put now and then, in milliseconds. */
+const chatterMillis = [5, 60] as const
 /** Operations that a client begins after the healing. */
 const afterHealing = 4
 
@@ -42,7 +46,10 @@ export class Actor {
   #healed = false
   #left = Number.POSITIVE_INFINITY
   #begun = 0
+  #written = 0
   #session: Session | undefined
+  /** That of the life before, which was killed. */
+  #orphan: bigint | undefined
   readonly #beliefs = new Set<Belief>()
   readonly #doing = new Set<{ readonly what: string; readonly life: number }>()
   finished = false
@@ -53,6 +60,10 @@ export class Actor {
     this.#random = init.around.streams('actor', init.number)
     this.#gate = new Gate(init.around.clock)
     this.#clock = this.#newClock()
+  }
+
+  get #principal(): string {
+    return `client ${this.number}`
   }
 
   get completed(): number {
@@ -117,6 +128,7 @@ export class Actor {
     if (session !== undefined) this.#init.scene.died(session, this.#clock.now())
     for (const belief of this.#beliefs) this.#init.scene.forgets(belief)
     this.#beliefs.clear()
+    this.#orphan = session?.id ?? this.#orphan
     this.#session = undefined
     this.#init.around.clock.after(between(this.#random, 5, 200), () => {
       this.#gate.reset()
@@ -161,7 +173,7 @@ export class Actor {
       nodes,
       clock,
       gate: this.#gate,
-      principal: `client ${number}`,
+      principal: this.#principal,
       cutOff: ({ id }) => this.#cut > 0 && id !== this.#only,
       alone: chance(around.streams('actor alone', number), 0.3),
       answered: () => {
@@ -183,10 +195,11 @@ export class Actor {
       this.#session = session
       scene.began(session, clock, this.number)
       const ended = { yes: false }
-      const watching = this.#keepReading(session, clock, ended)
+      const beside = [this.#keepReading(session, clock, ended), this.#chatter(port, clock, ended)]
+      await this.#endOrphan(session)
       await Promise.all(Array.from({ length: lanes }, () => this.#lane(session, clock)))
       ended.yes = true
-      await watching
+      await Promise.all(beside)
       if (clock.dead) return
       await this.#during('the end of a session', session.end())
       scene.ended(session)
@@ -205,6 +218,28 @@ export class Actor {
         if (codeOf(error) !== 'session-lost') throw error
         return
       }
+    }
+  }
+
+  /** Puts to the store, whether there is anything about locks or not: log time goes on with them. */
+  async #chatter(port: SimulatedPort, clock: ProcessClock, ended: { readonly yes: boolean }): Promise<void> {
+    if (!chance(this.#init.around.streams('actor chatter', this.number), 0.15)) return
+    while (!ended.yes && !clock.dead) {
+      await this.#sleep(between(this.#random, ...chatterMillis))
+      if (!ended.yes && !clock.dead) await this.#during('a put', port.put(this.#principal, `${this.#begun}`))
+    }
+  }
+
+  /** Whoever is back after a crash need not wait until what it held runs out. */
+  async #endOrphan(session: Session): Promise<void> {
+    const orphan = this.#orphan
+    this.#orphan = undefined
+    if (orphan === undefined || !chance(this.#random, 0.5)) return
+    try {
+      await this.#during('the end of an orphan', session.endOther(orphan))
+      this.#init.scene.hit('session ended by its next life')
+    } catch (error) {
+      if (codeOf(error) !== 'session-lost') throw error
     }
   }
 
@@ -227,11 +262,13 @@ export class Actor {
 
   async #operation(session: Session, clock: ProcessClock): Promise<void> {
     const dice = this.#random.next()
-    if (dice < 0.5) await this.#during('a lock', this.#useLock(session, clock))
-    else if (dice < 0.7) await this.#during('a read', this.#readFile(session))
-    else if (dice < 0.88) await this.#during('a write', this.#writeFile(session))
-    else if (dice < 0.94) await this.#during('an ephemeral file', this.#ephemeral(session))
-    else await this.#during('the removal of a lock', this.#removeLock(session))
+    if (dice < 0.48) await this.#during('a lock', this.#useLock(session, clock))
+    else if (dice < 0.64) await this.#during('a read', this.#readFile(session))
+    else if (dice < 0.8) await this.#during('a write', this.#writeFile(session))
+    else if (dice < 0.86) await this.#during('an ephemeral file', this.#ephemeral(session))
+    else if (dice < 0.93) await this.#during('a removal', this.#remove(session))
+    else if (dice < 0.97) await this.#during('a change of who may read', this.#setAcl(session))
+    else await this.#during('a change of a list', this.#writeList(session))
   }
 
   async #during<T>(what: string, work: Promise<T>): Promise<T> {
@@ -256,7 +293,8 @@ export class Actor {
     const lockDelay = chance(this.#random, 0.3) ? integer(this.#random, 50, 300) : 0
     const dice = this.#random.next()
     const wait = dice < 0.2 ? { wait: 0 } : dice < 0.5 ? { wait: integer(this.#random, 5, 200) } : {}
-    const lock = await session.lock(path, { mode, lockDelay, ...wait }).catch((error: unknown) => {
+    const ephemeral = chance(this.#random, 0.15)
+    const lock = await session.lock(path, { mode, lockDelay, ephemeral, ...wait }).catch((error: unknown) => {
       if (codeOf(error) === 'lock-held') return undefined
       throw error
     })
@@ -285,20 +323,67 @@ export class Actor {
 
   async #readFile(session: Session): Promise<void> {
     const path = pick(this.#random, filePaths) ?? filePaths[0]
-    const { files } = this.#init.scene
-    const least = files.least(path)
+    const { scene } = this.#init
+    const floor = scene.files.floor(path)
     const level = chance(this.#random, 0.8) ? 'cached' : 'linearizable'
-    const file = await session.read(path, { level })
-    files.read(path, level, least, file?.contentGeneration ?? 0n, this.number)
-    if (level === 'cached') this.#init.scene.caches(session, path)
+    const seen = await session.read(path, { level }).then(
+      (file) => seenAs(file?.text),
+      (error: unknown) => {
+        if (codeOf(error) === 'denied') return denied
+        throw error
+      },
+    )
+    if (seen === denied) scene.hit('read denied')
+    scene.files.read(path, floor, seen, this.#principal, level)
+    if (level === 'cached') scene.caches(session, path)
+  }
+
+  /** Does something to a path; whatever others did to it first may keep it from that. */
+  async #change(path: string, change: () => Promise<void>, acknowledged: (from: number) => void): Promise<void> {
+    const { scene } = this.#init
+    const done = scene.changing(path)
+    const from = scene.files.latest(path)
+    try {
+      await change()
+    } catch (error) {
+      if (overtaken.includes(codeOf(error))) return
+      throw error
+    }
+    acknowledged(from)
+    done()
+  }
+
+  /** Contents, or a list, that nobody has written before. */
+  get #unheardOf(): string {
+    return `${this.number}:${this.#lives}:${this.#written++}`
   }
 
   async #writeFile(session: Session): Promise<void> {
     const path = pick(this.#random, filePaths) ?? filePaths[0]
-    const { scene } = this.#init
-    const write = scene.writing(path)
-    const generation = await session.write(path, `${this.number}:${this.#begun}`)
-    write(generation)
+    const text = this.#unheardOf
+    const write = (): Promise<void> => session.write(path, text).then(() => {})
+    await this.#change(path, write, (from) =>
+      this.#init.scene.files.acknowledged(path, from, ({ contents }) => contents === text),
+    )
+  }
+
+  async #setAcl(session: Session): Promise<void> {
+    const path = pick(this.#random, [...filePaths, directory]) ?? directory
+    const read = chance(this.#random, 0.5) ? friends : ''
+    const set = (): Promise<void> => session.setAcl(path, { read, write: '', changeAcl: '' })
+    await this.#change(path, set, (from) =>
+      this.#init.scene.files.acknowledged(path, from, ({ contents, acl }) => contents !== undefined && acl === read),
+    )
+  }
+
+  /** Each client is named by it or not. */
+  async #writeList(session: Session): Promise<void> {
+    const named = Array.from({ length: this.#init.around.plan.clients }, (_, at) => `client ${at + 1}`)
+    const list = [...named.filter(() => chance(this.#random, 0.5)), this.#unheardOf].join('\n')
+    const write = (): Promise<void> => session.write(listPath, list).then(() => {})
+    await this.#change(listPath, write, (from) =>
+      this.#init.scene.files.acknowledged(listPath, from, ({ contents }) => contents === list),
+    )
   }
 
   async #ephemeral(session: Session): Promise<void> {
@@ -309,10 +394,16 @@ export class Actor {
     await handle.close()
   }
 
-  /** It is made anew by whoever locks it next. */
-  async #removeLock(session: Session): Promise<void> {
-    await session.remove(pick(this.#random, lockPaths) ?? lockPaths[0]).catch((error: unknown) => {
-      if (codeOf(error) !== 'no-node' && codeOf(error) !== 'lock-in-use' && codeOf(error) !== 'no-handle') throw error
-    })
+  /** It is made anew by whoever needs it next. */
+  async #remove(session: Session): Promise<void> {
+    const path = pick(this.#random, [...lockPaths, ...filePaths, directory, directory, listPath]) ?? directory
+    await this.#change(
+      path,
+      () => session.remove(path),
+      (from) => {
+        this.#init.scene.files.acknowledged(path, from, ({ contents }) => contents === undefined)
+        if (path === directory) this.#init.scene.hit('directory removed')
+      },
+    )
   }
 }

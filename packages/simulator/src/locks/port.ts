@@ -8,6 +8,7 @@ import {
   sessionsMachine,
   visitReplies,
 } from '@conclave/interface'
+import { encodeKey, encodePut } from '@conclave/machine-kv'
 import type { BlockOutcome, Replica } from '@conclave/replica'
 import type { SimulatedNode } from '../node.ts'
 import type { Gate, ProcessClock } from '../process-clock.ts'
@@ -17,6 +18,8 @@ import { Link } from './link.ts'
 
 /** As nodes compose their machines. */
 export const chubbyMachineNumber = 2
+const kvMachineNumber = 1
+const encoder = new TextEncoder()
 
 export interface PortInit {
   readonly around: Surroundings
@@ -185,15 +188,24 @@ export class SimulatedPort implements LockPort {
     }
   }
 
-  async command(bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-    signal.throwIfAborted()
+  command(bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#command(chubbyMachineNumber, bytes, signal)
+  }
+
+  /** Writes to the key-value store. */
+  async put(key: string, value: string): Promise<void> {
+    await this.#command(kvMachineNumber, encodePut(encodeKey(key), encoder.encode(value)))
+  }
+
+  async #command(machine: number, bytes: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+    signal?.throwIfAborted()
     this.#opened ??= this.#submit(sessionsMachine, Uint8Array.of(sessionCommands.open), 0).then(() => {})
     await this.#opened
-    signal.throwIfAborted()
+    signal?.throwIfAborted()
     const serial = this.#serial++
     this.#unsettled.add(serial)
     try {
-      return await this.#submit(chubbyMachineNumber, bytes, serial, signal)
+      return await this.#submit(machine, bytes, serial, signal)
     } finally {
       this.#unsettled.delete(serial)
     }

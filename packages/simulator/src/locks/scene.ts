@@ -1,6 +1,8 @@
 import type { Lock, Session } from '@conclave/client/locks'
 import type { ProcessClock } from '../process-clock.ts'
 import type { Surroundings } from '../surroundings.ts'
+import { Files } from './files.ts'
+import { listPath } from './names.ts'
 import { Resource } from './resource.ts'
 
 /** A lock that a process believes in, as long as it says that it is held. */
@@ -10,32 +12,6 @@ export interface Belief {
   readonly lock: Lock
   readonly clock: ProcessClock
   readonly token: bigint
-}
-
-/** What files hold at least, by what was acknowledged. */
-export class Files {
-  readonly #acknowledged = new Map<string, bigint>()
-  readonly #broken: (what: string) => void
-
-  constructor(broken: (what: string) => void) {
-    this.#broken = broken
-  }
-
-  /** A read that begins now has to see as much. */
-  least(path: string): bigint {
-    return this.#acknowledged.get(path) ?? 0n
-  }
-
-  written(path: string, generation: bigint): void {
-    if (generation > this.least(path)) this.#acknowledged.set(path, generation)
-  }
-
-  read(path: string, level: string, least: bigint, generation: bigint, client: number): void {
-    if (generation < least)
-      this.#broken(
-        `client ${client} read ${path} (${level}) at content generation ${generation} after ${least} had been acknowledged`,
-      )
-  }
 }
 
 interface Life {
@@ -63,7 +39,7 @@ export class LockScene {
     this.#around = around
     this.shared = shared
     this.#hit = hit
-    this.files = new Files((what) => around.broken('no stale cache', what))
+    this.files = new Files(listPath, (what) => around.broken('no stale cache', what))
   }
 
   #tell(type: 'invoked' | 'returned', client: number, what: string): void {
@@ -164,14 +140,17 @@ export class LockScene {
     this.#lives.get(session.id)?.cached.add(path)
   }
 
-  /** Returns what is to be called with the generation when the write is acknowledged. */
-  writing(path: string): (generation: bigint) => void {
+  /** Returns what is to be called when the change is acknowledged. */
+  changing(path: string): () => void {
     const { clock } = this.#around
     const began = clock.now()
-    return (generation) => {
-      this.files.written(path, generation)
+    return () => {
       if (this.#deadCachers.some((dead) => dead.path === path && began < dead.until && clock.now() >= dead.until))
         this.#hit('write waited for a dead cacher')
     }
+  }
+
+  hit(mark: string): void {
+    this.#hit(mark)
   }
 }

@@ -20,6 +20,11 @@ const locksOf = (machine: StateMachine): ReadonlyMap<string, LockInfo> => {
   return new Map(answer.status === 'locks' ? answer.locks.map((lock) => [lock.path, lock]) : [])
 }
 
+const isThere = (machine: StateMachine, path: string): boolean => {
+  const answer = decodeAnswer(machine.query(encodeQuery({ type: 'file', path })))
+  return answer.status !== 'refused' || answer.problem !== 'no-node'
+}
+
 export interface LockWatchInit {
   readonly scene: LockScene
   readonly hit: (mark: string) => void
@@ -79,6 +84,7 @@ export class LockWatch {
     this.#locks = locksOf(seen.machine)
     if (command.type === 'open' && reply.status === 'opened')
       this.#handles.set(`${command.session} ${command.handle}`, command)
+    if ('handle' in command) scene.files.applied(command, reply, this.#pathOf(command))
     if (command.type === 'expire') {
       if (reply.status === 'refused' && reply.problem === 'other-reign') hit('expire dropped for its epoch')
       if (reply.status === 'done') this.#expired(command.session, before)
@@ -89,12 +95,23 @@ export class LockWatch {
     for (const path of this.#lines.keys()) if (!this.#locks.has(path)) this.#lines.delete(path)
     for (const lock of locks) this.#compare(before.get(lock.path), lock, command)
     this.#deleted(command, reply)
+    if (command.type !== 'delete') this.#gone(seen.machine)
+  }
+
+  #pathOf({ session, handle }: Party): string {
+    return this.#handles.get(`${session} ${handle}`)?.path ?? ''
+  }
+
+  /** An ephemeral file that nobody has open takes its lock-delay with it. */
+  #gone(machine: StateMachine): void {
+    for (const path of this.#delays.keys())
+      if (!this.#locks.has(path) && !isThere(machine, path)) this.#delays.delete(path)
   }
 
   /** With the node go its delay and its line. */
   #deleted(command: ChubbyCommand, reply: CommandReply): void {
     if (command.type !== 'delete' || reply.status !== 'deleted') return
-    const path = this.#handles.get(`${command.session} ${command.handle}`)?.path ?? ''
+    const path = this.#pathOf(command)
     if ((this.#delays.get(path) ?? 0) > this.#time)
       this.#init.broken('lock-delay', `${path} was deleted during its lock-delay`)
   }

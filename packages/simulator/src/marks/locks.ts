@@ -11,4 +11,7 @@ export const lockMarks: readonly Mark[] = [
   { name: 'session expired' },
   { name: 'session expired while holding' },
   { name: 'token refused by the fence' },
+  { name: 'session ended by its next life' },
+  { name: 'directory removed' },
+  { name: 'read denied' },
 ]
