@@ -12,7 +12,7 @@ import {
   type Problem,
 } from '@conclave/machine-chubby'
 import { describe, expect, test, vi } from 'vitest'
-import { Overloaded } from '../src/errors.ts'
+import { Overloaded, Unavailable } from '../src/errors.ts'
 import { FileProblem, LockHeld, LockLost, SessionLost } from '../src/locks/errors.ts'
 import type { LockPort } from '../src/locks/port.ts'
 import { Session, type SessionOptions } from '../src/locks/session.ts'
@@ -304,6 +304,40 @@ describe('a lock', () => {
     await clock.pass(600)
     await locking
     expect(cell.commands.map(({ type }) => type)).toEqual(['createSession', 'open', 'close'])
+  })
+
+  test('that the cluster has not answered for as long as was to be waited is not said to be held by another, and is given back when it does', async () => {
+    const { cell, session, clock } = await begin()
+    let opened: (reply: CommandReply) => void = () => {}
+    cell.answer = ({ type }) =>
+      type === 'open'
+        ? new Promise((resolve) => {
+            opened = resolve
+          })
+        : { status: 'done', token: 0n }
+    const locking = expect(session.lock('/ls/local/a', { wait: 500 })).rejects.toThrow(Unavailable)
+    await clock.pass(500)
+    await locking
+    opened({ status: 'opened', created: true, instance: 3n, contentGeneration: 1n, lock: { state: 'held', ...grant } })
+    await quiet()
+    expect(cell.commands.map(({ type }) => type)).toEqual(['createSession', 'open', 'close'])
+  })
+
+  test('is given up at once when the signal fires, whether the cluster answers or not', async () => {
+    const { cell, session } = await begin()
+    const queued = { state: 'queued', position: 1 } as const
+    const never = new Promise<CommandReply>(() => {})
+    cell.answer = ({ type }) =>
+      type === 'open' && cell.commands.length === 2
+        ? { status: 'opened', created: true, instance: 3n, contentGeneration: 1n, lock: queued }
+        : never
+    const giveUp = new AbortController()
+    const both = ['a', 'b'].map((name) =>
+      expect(session.lock(`/ls/local/${name}`, { signal: giveUp.signal })).rejects.toThrow('no more'),
+    )
+    await quiet()
+    giveUp.abort(new Error('no more'))
+    await Promise.all(both)
   })
 
   test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(

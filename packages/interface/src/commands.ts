@@ -16,8 +16,11 @@ import { MalformedBytes } from './errors.ts'
 
 /** The machine number of the session table itself. Other machines are numbered from 1 in the order in which a node composes them. */
 export const sessionsMachine = 0
-/** Commands of `sessionsMachine`: one byte. `open` makes the block's session (again: no effect); `close` ends it; `keepAlive` only marks it as used. */
-export const sessionCommands = { open: 1, close: 2, keepAlive: 3 } as const
+/**
+ * Commands of `sessionsMachine`: one byte. `open` makes the block's session (again: no effect); `close` ends it; `keepAlive` only marks it as used. `openOwn` is the `open` of a node for what
+ * its services propose, for which there is room when clients have filled the table; a node takes it from no client.
+ */
+export const sessionCommands = { open: 1, close: 2, keepAlive: 3, openOwn: 4 } as const
 /** Commands that one block may hold. */
 export const maxBlockCommands = 65_536
 /** A serial must lie within [ackedBelow, ackedBelow + this); the replies of at most so many commands are kept per session. */

@@ -79,7 +79,7 @@ export class OwnCommands {
 
   #open(): void {
     this.#state = 'opening'
-    const open = { serial: 0, machine: sessionsMachine, bytes: Uint8Array.of(sessionCommands.open) }
+    const open = { serial: 0, machine: sessionsMachine, bytes: Uint8Array.of(sessionCommands.openOwn) }
     this.#init.submit(encodeBlock(this.#session, 0, [open]), (outcome) => {
       this.#state = statusOf(outcome) === replyStatus.applied ? 'open' : 'closed'
       if (this.#state === 'open') this.pump()

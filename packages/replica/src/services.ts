@@ -13,6 +13,8 @@ import {
   type ServiceEffects,
   type ServiceInput,
   type StateMachine,
+  sessionCommands,
+  sessionsMachine,
   visitBlock,
 } from '@conclave/interface'
 import { OwnCommands } from './own-commands.ts'
@@ -84,17 +86,19 @@ export class Services {
   submit(block: Uint8Array, principal: string, done: BlockDone): void {
     const [guarded, another] = this.#hosts.size === 0 ? [] : this.#guarded(block)
     if (guarded === undefined) this.#init.submit(block, done)
-    else if (another === undefined) guarded.host.admit(block, principal, guarded.command, done)
+    else if (another === undefined && guarded !== 'forbidden')
+      guarded.host.admit(block, principal, guarded.command, done)
     else this.#init.clock.defer(() => done(this.#init.refusal('invalid')))
   }
 
-  /** The commands for machines with a service. */
-  #guarded(block: Uint8Array): readonly { readonly host: Host; readonly command: Uint8Array }[] {
-    const found: { host: Host; command: Uint8Array }[] = []
+  /** The commands for machines with a service, and those that only a node itself may propose. */
+  #guarded(block: Uint8Array): readonly ({ readonly host: Host; readonly command: Uint8Array } | 'forbidden')[] {
+    const found: ({ readonly host: Host; readonly command: Uint8Array } | 'forbidden')[] = []
     try {
       visitBlock(block, (_serial, machine, command) => {
         const host = this.#hosts.get(machine)
         if (host !== undefined) found.push({ host, command })
+        else if (machine === sessionsMachine && command[0] === sessionCommands.openOwn) found.push('forbidden')
       })
     } catch (error) {
       if (error instanceof MalformedBytes) return []

@@ -17,6 +17,8 @@ import {
 export interface SessionLimits {
   /** Sessions at most; `open` is refused beyond it, until one is closed or expires. */
   readonly sessions: number
+  /** So many more for nodes themselves: without one, a leader whose table clients have filled could not say that any of them is gone. */
+  readonly ownSessions: number
   /** Log time in milliseconds after its last use at which a session expires. */
   readonly idleMillis: number
   /** Bytes of kept replies of one session; beyond it a new command is answered `beyondWindow` until the client acknowledges. */
@@ -27,6 +29,7 @@ export interface SessionLimits {
 
 export const sessionLimits: SessionLimits = {
   sessions: 10_000,
+  ownSessions: 1_000,
   idleMillis: 3_600_000,
   sessionReplyBytes: 16 * 1024 * 1024,
   replyBytes: 256 * 1024 * 1024,
@@ -161,8 +164,9 @@ export class SessionTable {
     const session = this.#sessions.get(id)
     switch (command[0]) {
       case sessionCommands.open:
+      case sessionCommands.openOwn:
         if (session !== undefined) return replyStatus.applied
-        if (this.#sessions.size >= this.#limits.sessions) return replyStatus.refused
+        if (this.#sessions.size >= this.#most(command[0])) return replyStatus.refused
         this.#sessions.set(id, { id, lastUsed: time, ackedBelow: 0, replies: new Map(), replyBytes: 0 })
         return replyStatus.applied
       case sessionCommands.close:
@@ -173,6 +177,11 @@ export class SessionTable {
       default:
         return replyStatus.refused
     }
+  }
+
+  #most(command: number): number {
+    const { sessions, ownSessions } = this.#limits
+    return command === sessionCommands.openOwn ? sessions + ownSessions : sessions
   }
 
   #use(id: bigint, ackedBelow: number, time: LogTime): Session | undefined {

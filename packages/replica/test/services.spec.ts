@@ -1,4 +1,14 @@
-import { encodeBlock, epoch, type JournalOp, nodeId, position, snapshotId, writeId } from '@conclave/interface'
+import {
+  encodeBlock,
+  epoch,
+  type JournalOp,
+  nodeId,
+  position,
+  sessionCommands,
+  sessionsMachine,
+  snapshotId,
+  writeId,
+} from '@conclave/interface'
 import type { AskOutcome, ReplicaInit } from '@conclave/replica'
 import { describe, expect, test } from 'vitest'
 import { ToldList } from './teller.ts'
@@ -405,6 +415,15 @@ describe('what a service proposes itself', () => {
     expect(world.list.items).toEqual(['x', 'wait', 'y'])
     expect(world.list.teller.seen.filter((seen) => seen.includes('submits'))).toEqual([])
     expect(world.replica.status().sessions).toBe(2)
+    await world.replica.close()
+  })
+
+  test('has a session that no client can open', async () => {
+    const world = await startReigning()
+    const open = [{ serial: 0, machine: sessionsMachine, bytes: Uint8Array.of(sessionCommands.openOwn) }]
+    const answers = submit(world, encodeBlock(8n, 0, open))
+    await world.clock.pass(10)
+    expect([answers, world.replica.status().sessions]).toEqual([['refused invalid'], 1])
     await world.replica.close()
   })
 

@@ -23,7 +23,14 @@ const apply = (table: SessionTable, bytes: Uint8Array, time = 0): string => {
 const control = (session: bigint, command: number): Uint8Array =>
   encodeBlock(session, 0, [{ serial: 0, machine: 0, bytes: Uint8Array.of(command) }])
 
-const small = { ...sessionLimits, sessions: 2, idleMillis: 1_000, sessionReplyBytes: 200, replyBytes: 300 }
+const small = {
+  ...sessionLimits,
+  sessions: 2,
+  ownSessions: 1,
+  idleMillis: 1_000,
+  sessionReplyBytes: 200,
+  replyBytes: 300,
+}
 const make = (machine: StateMachine = new ListMachine()): SessionTable => new SessionTable([machine], small)
 
 describe('the session table', () => {
@@ -43,6 +50,16 @@ describe('the session table', () => {
     expect(apply(table, control(7n, sessionCommands.close))).toBe('0:')
     expect(apply(table, block(7n, 1, 'x'))).toBe('1:')
     expect(apply(table, control(7n, sessionCommands.keepAlive))).toBe('1:')
+  })
+
+  test('a table that clients have filled has room for sessions of nodes', () => {
+    const table = make()
+    for (const session of [7n, 8n]) apply(table, openBlock(session))
+    expect(apply(table, openBlock(9n))).toBe('4:')
+    expect(apply(table, control(1n, sessionCommands.openOwn))).toBe('0:')
+    expect(apply(table, block(1n, 1, 'x'))).toBe('0:1')
+    expect(apply(table, control(2n, sessionCommands.openOwn))).toBe('4:')
+    expect(apply(table, openBlock(9n))).toBe('4:')
   })
 
   test('one block may open its session and use it', () => {

@@ -56,8 +56,8 @@ export class SessionsModel {
   }
 
   #control(id: bigint, command: Uint8Array): void {
-    if (command[0] === sessionCommands.open && !this.#sessions.has(id))
-      this.#sessions.set(id, { ackedBelow: 0, applied: new Map() })
+    const opens = command[0] === sessionCommands.open || command[0] === sessionCommands.openOwn
+    if (opens && !this.#sessions.has(id)) this.#sessions.set(id, { ackedBelow: 0, applied: new Map() })
     if (command[0] === sessionCommands.close) this.#sessions.delete(id)
   }
 

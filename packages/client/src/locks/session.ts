@@ -20,7 +20,8 @@ import {
   type Stat,
   type Subscription,
 } from '@conclave/machine-chubby'
-import { Overloaded } from '../errors.ts'
+import { unlessAborted } from '../abortable.ts'
+import { Overloaded, Unavailable } from '../errors.ts'
 import { FileCache } from './cache.ts'
 import { type Duration, millisOf } from './durations.ts'
 import { FileProblem, LockHeld, SessionLost } from './errors.ts'
@@ -439,7 +440,8 @@ export class Session implements AsyncDisposable {
 
   /**
    * Acquires a lock, first come, first served. The file is made if it is not there, and the directories on the way.
-   * @throws LockHeld if `wait` is over; SessionLost; FileProblem; the reason of `signal`. Nothing is left behind then.
+   * @throws LockHeld if `wait` is over; Unavailable if it is and the cluster has not even answered; SessionLost; FileProblem; the reason of `signal`. At once, also while nobody leads: the
+   * place in line is given back as soon as the cluster can be told.
    */
   async lock(path: string, options: LockOptions = {}): Promise<Lock> {
     const wait = options.wait === undefined ? Number.POSITIVE_INFINITY : millisOf(options.wait, 'a wait')
@@ -458,16 +460,27 @@ export class Session implements AsyncDisposable {
     const path = this.#path(name)
     options.signal?.throwIfAborted()
     const giveUp = new AbortController()
+    const { signal } = giveUp
     const aborted = (): void => giveUp.abort(options.signal?.reason)
     options.signal?.addEventListener('abort', aborted, { once: true })
+    let answered = false
     let cancel: Cancel = () => {}
     if (wait > 0 && wait < Number.POSITIVE_INFINITY)
-      cancel = this.#port.clock.afterHolding(wait, () => giveUp.abort(new LockHeld(name, wait)))
+      cancel = this.#port.clock.afterHolding(wait, () =>
+        giveUp.abort(answered ? new LockHeld(name, wait) : unanswered(name, wait)),
+      )
     const open: OpenOptions = { access: { read: false }, create: 'missing', parents: true, ephemeral, lockDelay }
+    const opening = this.#open(path, open, { mode, queue: wait > 0 })
     try {
-      const { handle, reply } = await this.#open(path, open, { mode, queue: wait > 0 })
-      return await this.#granted(handle, reply.lock?.state !== 'busy', giveUp.signal)
+      const opened = await unlessAborted(opening, signal)
+      if (opened === undefined) throw signal.reason
+      answered = true
+      if (opened.reply.lock?.state !== 'busy') return await this.#granted(opened.handle, signal)
+      await opened.handle.close()
+      return undefined
     } catch (error) {
+      // Whoever gave up does not wait for that too. Should it fail, it ends with the session.
+      opening.then(({ handle }) => handle.close()).catch(() => {})
       if (error instanceof LockHeld) return undefined
       throw error
     } finally {
@@ -476,23 +489,14 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  async #granted(handle: Handle, hopeful: boolean, giveUp: AbortSignal): Promise<Lock | undefined> {
-    try {
-      if (hopeful) {
-        const grant = await handle.awaitGrant(giveUp)
-        // The session is looked at again: it may have been in jeopardy meanwhile.
-        await this.#whenGood()
-        giveUp.throwIfAborted()
-        const lock = new Lock(this, handle, grant)
-        this.#locks.add(lock)
-        return lock
-      }
-    } catch (error) {
-      await handle.close()
-      throw error
-    }
-    await handle.close()
-    return undefined
+  async #granted(handle: Handle, signal: AbortSignal): Promise<Lock> {
+    const grant = await handle.awaitGrant(signal)
+    // The session is looked at again: it may have been in jeopardy meanwhile.
+    await unlessAborted(this.#whenGood(), signal)
+    signal.throwIfAborted()
+    const lock = new Lock(this, handle, grant)
+    this.#locks.add(lock)
+    return lock
   }
 
   /** @internal */
@@ -634,6 +638,12 @@ export class Session implements AsyncDisposable {
     await this.command({ type: 'endSession', session: id }, 'a session')
   }
 }
+
+const unanswered = (name: string, wait: number): Unavailable =>
+  new Unavailable(
+    `the cluster has not answered within the ${wait} ms that were to be waited for the lock ${name}`,
+    true,
+  )
 
 /** Milliseconds until handles are looked at again, if the question could not even leave. */
 const refreshPauseMillis = 100
