@@ -21,3 +21,24 @@ test('nothing is left of what a session cached that has to drop everything', () 
   expect(caches.enter(lease, '/ls/cell/b')).toBe(false)
   expect(caches.size).toBe(0)
 })
+
+test('a stream of changes of everything is let through, although some of them are always on their way', () => {
+  const caches = new Caches()
+  const lease = leaseOf(1n)
+  const change = (): void =>
+    caches.begin(
+      'all',
+      () => lease.tell({ type: 'invalidate', path: '' }),
+      () => [lease],
+    )
+  change()
+  lease.acknowledge(lease.told)
+  caches.acknowledged(lease)
+  change()
+  expect(caches.isFlushed('all')).toBe(true)
+  expect(caches.enter(lease, '/ls/cell/a')).toBe(false)
+  caches.end('all')
+  expect(caches.enter(lease, '/ls/cell/a')).toBe(false)
+  caches.end('all')
+  expect(caches.enter(lease, '/ls/cell/a')).toBe(true)
+})

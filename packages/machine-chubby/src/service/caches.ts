@@ -57,6 +57,8 @@ export class Caches {
   begin(touched: Touched, invalidate: (lease: Lease, path: string) => number, all: () => Iterable<Lease>): void {
     if (touched === 'all') {
       this.#changesOfAll += 1
+      // While one is on its way nobody becomes a cacher: who has dropped everything for it is not asked again, or a stream of such changes would let none through.
+      if (this.#changesOfAll > 1) return
       for (const lease of all())
         if (!lease.barred && !this.#flushingAll.has(lease)) this.suspect(lease, invalidate(lease, ''))
       return
