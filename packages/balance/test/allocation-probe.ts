@@ -1,7 +1,7 @@
 /**
  * Run by allocation.spec.ts in a process of its own, with a young generation so large that nothing is collected meanwhile: what the heap grows by is what was allocated. Prints the
- * bytes of each pick, by strategy and number of candidates, and those of a balancer that allocates on purpose, to show that it would be seen; or, with `decorated`, those of all decorators
- * together.
+ * bytes of each pick by the balancer that is named, for each number of candidates: a strategy, `decorated` for all decorators together, or `allocating`, which does so on purpose, to show
+ * that it would be seen. One in each process: strategies share parts, and what the compiler made of a part for one of them is no longer good for two.
  */
 import process, { memoryUsage } from 'node:process'
 import type { Balancer } from '@conclave/interface'
@@ -38,8 +38,9 @@ const random = {
     return drawn[0]
   },
 }
-let time = 0
-const now = (): number => time
+/** A field that holds small integers only: as a variable it would be a number that is allocated each time it is read. */
+const clock = { time: 0 }
+const now = (): number => clock.time
 
 const candidatesOf = (count: number): BalanceCandidate[] =>
   Array.from({ length: count }, (_, at) => ({ id: `10.0.0.${at}:80`, weight: 1 + (at % 3) }))
@@ -48,7 +49,7 @@ const bytesPerPick = (balancer: Balancer<BalanceRequest, BalanceCandidate>, coun
   const candidates = candidatesOf(count)
   const run = (times: number): void => {
     for (let at = 0; at < times; at++) {
-      time = at
+      clock.time = at
       const picked = balancer.pick(requests[at & 63] ?? {}, candidates)
       if (picked !== undefined) balancer.settled?.(picked, result)
     }
@@ -91,10 +92,13 @@ const decorated = (): Balancer<BalanceRequest, BalanceCandidate> => {
   return subsetting(priorities(level, { random }), { client: 0, size: 10 })
 }
 
-/** What was compiled for one chain of decorators is no longer good for two: they are measured with one. */
-const [balancers, counts] =
-  process.argv[2] === 'decorated' ? [{ decorated }, [10]] : [{ ...plain, allocating: () => allocating }, [3, 10]]
-const figures = Object.entries(balancers).flatMap(([name, make]) =>
-  counts.map((count) => [name, count, bytesPerPick(make(), count)]),
-)
-process.stdout.write(JSON.stringify(figures))
+const balancers: Readonly<Record<string, () => Balancer<BalanceRequest, BalanceCandidate>>> = {
+  ...plain,
+  decorated,
+  allocating: () => allocating,
+}
+const name = process.argv[2] ?? ''
+const make = balancers[name]
+if (make === undefined) throw new Error(`there is no balancer "${name}" to look at`)
+const counts = name === 'decorated' ? [10] : [3, 10]
+process.stdout.write(JSON.stringify(counts.map((count) => bytesPerPick(make(), count))))

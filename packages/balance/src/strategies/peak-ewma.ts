@@ -15,31 +15,49 @@ export interface PeakEwmaInit {
 /** The cost of a candidate of which nothing is known while a request to it is under way: higher than any latency (Finagle's penalty). */
 const penalty = 2 ** 47
 
+type Terms = Required<Pick<PeakEwmaInit, 'now' | 'decayTime'>>
+
 /** What is known of a candidate. A class, so that its doubles change in place. */
 class Latency implements InFlight {
+  readonly terms: Terms
   pending = 0
-  /** Milliseconds, and when they were brought up to date. */
-  readonly #figures = Float64Array.of(0, 0)
+  /** Milliseconds, when they were brought up to date, and the cost. Fractions stay in here: one that a function returns is allocated, unless the compiler makes it part of its caller. */
+  readonly #figures = Float64Array.of(0, 0, 0)
 
-  constructor(now: number) {
-    this.#figures[1] = now
+  constructor(terms: Terms) {
+    this.terms = terms
+    this.#figures[1] = terms.now()
   }
 
   /** A latency above the average is the new average at once: the peak. One below it counts the more the longer ago the last one was. */
-  observe(latency: number, now: number, decayTime: number): void {
+  observe(latency: number, now: number): void {
     const figures = this.#figures
     const average = figures[0] ?? 0
-    const fade = Math.exp(-Math.max(0, now - (figures[1] ?? now)) / decayTime)
+    const fade = Math.exp(-Math.max(0, now - (figures[1] ?? now)) / this.terms.decayTime)
     figures[0] = latency > average ? latency : average * fade + latency * (1 - fade)
     figures[1] = now
   }
 
-  /** What a further request would wait for, in a way. An idle candidate's average fades, so that a slow one is tried again some time. */
-  cost(now: number, decayTime: number): number {
-    this.observe(0, now, decayTime)
-    const average = this.#figures[0] ?? 0
-    return average === 0 && this.pending > 0 ? penalty + this.pending : average * (this.pending + 1)
+  /** Works out the cost: what a further request would wait for, in a way. An idle candidate's average fades, so that a slow one is tried again some time. */
+  assess(now: number): void {
+    this.observe(0, now)
+    const figures = this.#figures
+    const average = figures[0] ?? 0
+    figures[2] = average === 0 && this.pending > 0 ? penalty + this.pending : average * (this.pending + 1)
   }
+
+  /** By what was worked out last. */
+  isCheaperThan(other: Latency): boolean {
+    return (this.#figures[2] ?? 0) < (other.#figures[2] ?? 0)
+  }
+}
+
+/** One function for all balancers: the compiler makes it part of a pick. */
+const isCheaper = (second: Latency, first: Latency): boolean => {
+  const now = second.terms.now()
+  second.assess(now)
+  first.assess(now)
+  return second.isCheaperThan(first)
 }
 
 /**
@@ -59,15 +77,12 @@ export const peakEwma = <C extends BalanceCandidate>({
   decayTime = 10_000,
 }: PeakEwmaInit): Balancer<BalanceRequest, C> => {
   positive('decayTime', decayTime)
-  const tracked = new Tracked(() => new Latency(now()))
-  const isCheaper = (second: Latency, first: Latency): boolean => {
-    const time = now()
-    return second.cost(time, decayTime) < first.cost(time, decayTime)
-  }
+  const terms = { now, decayTime }
+  const tracked = new Tracked(() => new Latency(terms))
   return {
     pick: (_, candidates) => betterOfTwo(candidates, tracked, random, isCheaper),
     settled: (candidate, { latency }) => {
-      tracked.ended(candidate)?.observe(latency, now(), decayTime)
+      tracked.ended(candidate)?.observe(latency, now())
     },
   }
 }
