@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { FileProblem } from '../src/locks/errors.ts'
 import { EventStream } from '../src/locks/event-stream.ts'
 import type { FileEvent } from '../src/locks/handle.ts'
 import type { Session } from '../src/locks/session.ts'
@@ -28,6 +29,10 @@ class Handles {
   tell(event: FileEvent): void {
     for (const events of [...this.open]) events.push(event)
   }
+}
+
+const noNode = async (path: string): Promise<never> => {
+  throw new FileProblem('no-node', path)
 }
 
 const sessionOf = (some: object): Session => some as Session
@@ -71,7 +76,7 @@ test('a party that cannot enter a barrier is not counted in it', async () => {
 test('who watches a group goes on when its directory is deleted and made anew', async () => {
   const handles = new Handles()
   const mkdir = vi.fn(async () => {})
-  const group = new Group(sessionOf({ mkdir, open: handles.make, stat: async () => undefined }), '/ls/local/group')
+  const group = new Group(sessionOf({ mkdir, open: handles.make, list: noNode }), '/ls/local/group')
   const seen: unknown[] = []
   const watching = (async () => {
     for await (const members of group.watch()) if (seen.push(members) === 3) return
@@ -83,4 +88,30 @@ test('who watches a group goes on when its directory is deleted and made anew', 
   handles.tell({ type: 'children', change: 'added', name: 'a' })
   await watching
   expect(handles.open).toEqual([])
+})
+
+test('who watches a group goes on if its directory went before it could be opened', async () => {
+  const handles = new Handles()
+  const open = vi.fn(handles.make).mockImplementationOnce(() => noNode('/ls/local/group'))
+  const group = new Group(sessionOf({ mkdir: async () => {}, open, list: noNode }), '/ls/local/group')
+  expect(await group.watch().next()).toEqual({ done: false, value: [] })
+})
+
+test('who observes an election goes on when its file is deleted, and is told of nobody who is gone', async () => {
+  const handles = new Handles()
+  let mode = 'free'
+  const read = async () => ({ text: JSON.stringify({ value: 'a', token: '5' }) })
+  const session = sessionOf({ open: handles.make, read, stat: async () => ({ lock: { mode } }) })
+  const told = vi.fn()
+  const observing = new Election(session, '/ls/local/election').observe().next().then(told)
+  await vi.advanceTimersByTimeAsync(0)
+  handles.tell({ type: 'failedOver' })
+  await vi.advanceTimersByTimeAsync(0)
+  handles.tell({ type: 'deleted' })
+  await vi.advanceTimersByTimeAsync(0)
+  expect(told).not.toHaveBeenCalled()
+  mode = 'exclusive'
+  handles.tell({ type: 'contents', contentGeneration: 2n })
+  await observing
+  expect(told).toHaveBeenCalledWith({ done: false, value: { value: 'a', token: 5n } })
 })

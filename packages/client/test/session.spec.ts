@@ -1,107 +1,24 @@
-import { type Epoch, type Monotonic, seededRandom } from '@conclave/interface'
-import {
-  type CallReply,
-  type ChubbyCall,
-  type ChubbyCommand,
-  type CommandReply,
-  decodeCall,
-  decodeCommand,
-  encodeCallReply,
-  encodeReply,
-  type NumberedNotice,
-  type Problem,
-} from '@conclave/machine-chubby'
-import { describe, expect, test, vi } from 'vitest'
-import { Overloaded, Unavailable } from '../src/errors.ts'
+import type { Epoch, Monotonic } from '@conclave/interface'
+import { type CommandReply, decodeCall, type Problem } from '@conclave/machine-chubby'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Overloaded, SessionExpired, Unavailable } from '../src/errors.ts'
+import { FileCache } from '../src/locks/cache.ts'
 import { FileProblem, LockHeld, LockLost, SessionLost } from '../src/locks/errors.ts'
-import type { LockPort } from '../src/locks/port.ts'
-import { Session, type SessionOptions } from '../src/locks/session.ts'
-import { ManualClock, quiet } from './fake-cluster.ts'
-
-interface Asked {
-  readonly call: ChubbyCall
-  readonly sentAt: number
-  readonly reply: (reply: CallReply) => Promise<void>
-  readonly fail: (error: unknown) => Promise<void>
-  withdrawn: boolean
-}
-
-const grant = { mode: 'exclusive', token: 7n, lockGeneration: 1n, instance: 3n } as const
-const lease = 12_000
-/** The part of a lease that a client counts on. */
-const counted = 0.95
-
-/** A cell of one answer for each question, which the test gives; commands are answered at once, as it says. */
-class FakeCell implements LockPort {
-  readonly clock = new ManualClock()
-  readonly random = seededRandom(1)
-  readonly cluster = 'cell'
-  readonly principal = 'me'
-  readonly commands: ChubbyCommand[] = []
-  asked: Asked[] = []
-  epoch = 1n as Epoch
-  answer: (command: ChubbyCommand) => CommandReply | Promise<CommandReply> = ({ type }) =>
-    type === 'open'
-      ? { status: 'opened', created: false, instance: 3n, contentGeneration: 1n, lock: { state: 'held', ...grant } }
-      : { status: 'done', token: 0n }
-
-  ask(
-    request: Uint8Array,
-    _target: 'leader' | 'any',
-    done: (reply: Uint8Array, sentAt: number) => void,
-    failed: (error: unknown) => void,
-  ): () => void {
-    const sentAt = this.clock.now()
-    const asked: Asked = {
-      call: decodeCall(request),
-      sentAt,
-      reply: (reply) => {
-        this.asked = this.asked.filter((each) => each !== asked)
-        done(encodeCallReply(reply), sentAt)
-        return quiet()
-      },
-      fail: (error) => {
-        this.asked = this.asked.filter((each) => each !== asked)
-        failed(error)
-        return quiet()
-      },
-      withdrawn: false,
-    }
-    this.asked.push(asked)
-    return () => {
-      asked.withdrawn = true
-      this.asked = this.asked.filter((each) => each !== asked)
-    }
-  }
-
-  async command(bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-    signal.throwIfAborted()
-    const command = decodeCommand(bytes)
-    this.commands.push(command)
-    return encodeReply(await this.answer(command))
-  }
-
-  /** What is asked of this kind, of which there is one. */
-  one(type: ChubbyCall['type']): Asked {
-    const found = this.asked.filter(({ call }) => call.type === type)
-    expect(found).toHaveLength(1)
-    return found[0] as Asked
-  }
-
-  /** Answers the KeepAlive that is under way. */
-  alive(extension: { lease?: number; heldFor?: number } = {}, ...notices: NumberedNotice[]): Promise<void> {
-    const { lease: length = lease, heldFor = 0 } = extension
-    return this.one('keepAlive').reply({ type: 'alive', epoch: this.epoch, lease: length, heldFor, notices })
-  }
-}
-
-const begin = async (options: SessionOptions = {}) => {
-  const cell = new FakeCell()
-  const session = await Session.begin(cell, options)
-  const told: string[] = []
-  for (const event of ['jeopardy', 'safe', 'expired'] as const) session.on(event, () => told.push(event))
-  return { cell, session, told, clock: cell.clock }
-}
+import { Session } from '../src/locks/session.ts'
+import {
+  begin,
+  counted,
+  done,
+  FakeCell,
+  grant,
+  lease,
+  never,
+  opened,
+  openedHeld,
+  openedQueued,
+  watched,
+} from './fake-cell.ts'
+import { quiet } from './fake-cluster.ts'
 
 describe('a lease', () => {
   test('lasts from when it was asked for, and is counted shorter by the drift', async () => {
@@ -195,6 +112,140 @@ describe('a lease', () => {
     expect(session.state).toBe('expired')
     await expect(session.read('/ls/local/a')).rejects.toThrow('the client was closed')
   })
+})
+
+describe('a lease that is over', () => {
+  test.each([
+    ['ended by its client', ({ session }: Awaited<ReturnType<typeof begin>>) => session.end()],
+    [
+      'unknown to the cluster',
+      ({ cell }: Awaited<ReturnType<typeof begin>>) =>
+        cell.one('keepAlive').reply({ type: 'refused', problem: 'no-session' }),
+    ],
+  ])('since the session is %s: no lock of it is valid any longer', async (_, end) => {
+    const all = await begin()
+    const lock = await all.session.lock('/ls/local/a')
+    await end(all)
+    expect([lock.held, lock.validUntil]).toEqual([false, 0])
+  })
+
+  test('is not extended by an answer that comes after the grace period', async () => {
+    const { cell, session, clock } = await begin()
+    const stopped = vi.spyOn(clock, 'now').mockReturnValue((lease + 46_000) as Monotonic)
+    await cell.alive({ heldFor: 100_000 })
+    stopped.mockRestore()
+    expect([session.state, session.validUntil]).toEqual(['expired', 0])
+  })
+})
+
+test('a listener that another has removed is not called any more', async () => {
+  const { session, clock } = await begin()
+  const told: string[] = []
+  session.on('jeopardy', () => off())
+  const off = session.on('jeopardy', () => told.push('second'))
+  await clock.pass(lease)
+  expect(told).toEqual([])
+})
+
+test('a session is not begun before all that is asked of it is known to be good', async () => {
+  const cell = new FakeCell()
+  await expect(Session.begin(cell, { grace: 'soon' })).rejects.toThrow(RangeError)
+  expect(cell.commands).toEqual([])
+})
+
+describe('calls that cannot even leave', () => {
+  const refuse: FakeCell['ask'] = (_request, _target, _done, failed) => {
+    failed(new Overloaded('too many calls wait already'))
+    return () => {}
+  }
+
+  test('are not made after the session has ended', async () => {
+    const { cell, session, clock } = await begin()
+    const { ask } = cell
+    cell.ask = (...call) => (decodeCall(call[0]).type === 'query' ? refuse(...call) : ask.apply(cell, call))
+    await cell.alive({}, { serial: 1, notice: { type: 'failedOver' } })
+    cell.ask = ask
+    await session.end()
+    await clock.pass(1000)
+    expect(cell.asked).toEqual([])
+  })
+
+  test('leave no listeners behind', async () => {
+    const { cell, session } = await begin()
+    const [add, remove] = [
+      vi.spyOn(AbortSignal.prototype, 'addEventListener'),
+      vi.spyOn(AbortSignal.prototype, 'removeEventListener'),
+    ]
+    onTestFinished(() => {
+      add.mockRestore()
+      remove.mockRestore()
+    })
+    cell.ask = refuse
+    await expect(session.read('/ls/local/a')).rejects.toThrow(Overloaded)
+    const [[, added] = [], [, removed] = []] = [add.mock.lastCall, remove.mock.lastCall]
+    expect(removed).toBe(added)
+    expect(remove.mock.invocationCallOrder.at(-1)).toBeGreaterThan(add.mock.invocationCallOrder.at(-1) ?? Infinity)
+  })
+})
+
+describe('a handle', () => {
+  const overloaded = (): Promise<never> => Promise.reject(new Overloaded('262144 calls wait already'))
+
+  test('that was given up in line is closed in the end, though that cannot leave at first', async () => {
+    const { cell, session, clock } = await begin()
+    let closes = 0
+    cell.answer = ({ type }) => {
+      if (type === 'open') return openedQueued
+      return type === 'close' && closes++ === 0 ? overloaded() : done
+    }
+    const locking = expect(session.lock('/ls/local/a', { wait: 500 })).rejects.toThrow(LockHeld)
+    await clock.pass(1000)
+    await locking
+    expect(closes).toBe(2)
+  })
+
+  test('of which nobody knows whether it was opened is closed', async () => {
+    const { cell, session } = await begin()
+    cell.answer = ({ type }) => (type === 'open' ? Promise.reject(new SessionExpired('it has expired')) : done)
+    await expect(session.lock('/ls/local/a')).rejects.toThrow(SessionExpired)
+    await quiet()
+    expect(cell.commands.map(({ type }) => type)).toEqual(['createSession', 'open', 'close'])
+  })
+
+  test('that cannot be closed at first does not make a write look as if it had not happened', async () => {
+    const { cell, session, clock } = await begin()
+    let closes = 0
+    cell.answer = ({ type }) => {
+      if (type === 'write') return { status: 'written', contentGeneration: 2n }
+      if (type === 'close' && closes++ === 0) return overloaded()
+      return type === 'open' ? opened() : done
+    }
+    const writing = watched(session.write('/ls/local/a', 'x'))
+    await clock.pass(1000)
+    expect(writing).toEqual({ state: 'resolved', value: 2n })
+  })
+
+  test('is told once that its file was deleted', async () => {
+    const { cell, session } = await begin()
+    const handle = await session.open('/ls/local/a', { events: ['contents'] })
+    await cell.alive({}, { serial: 1, notice: { type: 'invalid', handle: 1 } })
+    await cell.alive({}, { serial: 2, notice: { type: 'failedOver' } })
+    const info = { session: session.id, principal: 'me', lease, handles: 1, locks: 0 }
+    const gone = { handle: 1, path: '/ls/cell/a', valid: false, lock: { state: 'none' } } as const
+    await cell
+      .one('query')
+      .reply({ type: 'answer', reply: { status: 'session', session: info, handles: [gone], more: false } })
+    await handle.close()
+    const seen: string[] = []
+    for await (const { type } of handle.events()) seen.push(type)
+    expect(seen).toEqual(['deleted'])
+  })
+})
+
+test('a directory that is a file is not said to be made', async () => {
+  const { cell, session } = await begin()
+  cell.answer = ({ type }) => (type === 'open' ? opened({ contentGeneration: 1n }) : done)
+  await expect(session.mkdir('/ls/local/file')).rejects.toMatchObject({ code: 'not-a-directory' })
 })
 
 describe('notices', () => {
@@ -308,36 +359,44 @@ describe('a lock', () => {
 
   test('that the cluster has not answered for as long as was to be waited is not said to be held by another, and is given back when it does', async () => {
     const { cell, session, clock } = await begin()
-    let opened: (reply: CommandReply) => void = () => {}
+    let answer: (reply: CommandReply) => void = () => {}
     cell.answer = ({ type }) =>
       type === 'open'
         ? new Promise((resolve) => {
-            opened = resolve
+            answer = resolve
           })
-        : { status: 'done', token: 0n }
+        : done
     const locking = expect(session.lock('/ls/local/a', { wait: 500 })).rejects.toThrow(Unavailable)
     await clock.pass(500)
     await locking
-    opened({ status: 'opened', created: true, instance: 3n, contentGeneration: 1n, lock: { state: 'held', ...grant } })
+    // The next try comes after it, or it would find the lock held by itself.
+    const again = watched(session.tryLock('/ls/local/a'))
     await quiet()
-    expect(cell.commands.map(({ type }) => type)).toEqual(['createSession', 'open', 'close'])
+    answer(openedHeld)
+    await quiet()
+    answer(openedHeld)
+    await quiet()
+    expect(again.state).toBe('resolved')
+    expect(cell.commands.map(({ type }) => type)).toEqual(['createSession', 'open', 'close', 'open'])
   })
 
-  test('is given up at once when the signal fires, whether the cluster answers or not', async () => {
+  test('that is granted in jeopardy, and for which no more is to be waited, is not said to be held by another', async () => {
+    const { session, clock } = await begin()
+    await clock.pass(lease)
+    const locking = expect(session.lock('/ls/local/a', { wait: 500 })).rejects.toThrow(Unavailable)
+    await clock.pass(500)
+    await locking
+  })
+
+  test('is given up at once when the signal fires, whether the cluster answers or not, with the reason as it is', async () => {
     const { cell, session } = await begin()
-    const queued = { state: 'queued', position: 1 } as const
-    const never = new Promise<CommandReply>(() => {})
-    cell.answer = ({ type }) =>
-      type === 'open' && cell.commands.length === 2
-        ? { status: 'opened', created: true, instance: 3n, contentGeneration: 1n, lock: queued }
-        : never
+    cell.answer = ({ type }) => (type === 'open' && cell.commands.length === 2 ? openedQueued : never)
     const giveUp = new AbortController()
-    const both = ['a', 'b'].map((name) =>
-      expect(session.lock(`/ls/local/${name}`, { signal: giveUp.signal })).rejects.toThrow('no more'),
-    )
+    const both = ['a', 'b'].map((name) => watched(session.lock(`/ls/local/${name}`, { signal: giveUp.signal })))
     await quiet()
-    giveUp.abort(new Error('no more'))
-    await Promise.all(both)
+    giveUp.abort('no more')
+    await quiet()
+    expect(both).toEqual(both.map(() => ({ state: 'rejected', value: 'no more' })))
   })
 
   test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
@@ -444,6 +503,16 @@ describe('the cache', () => {
     await cell.alive({ heldFor: lease })
     void session.read(path)
     expect(cell.asked.filter(({ call }) => call.type === 'read')).toHaveLength(2)
+  })
+
+  test('is not emptied by a file that is longer than all that may be kept', () => {
+    const cache = new FileCache(1000)
+    const file = (bytes: number) => ({
+      file: { instance: 1n, contentGeneration: 1n, checksum: 0, contents: new Uint8Array(bytes) },
+    })
+    cache.arrived(cache.begin('/a'), file(10), true)
+    cache.arrived(cache.begin('/b'), file(2000), true)
+    expect([cache.get('/a')?.file?.contents.length, cache.get('/b')]).toEqual([10, undefined])
   })
 
   test('keeps nothing that may not be kept', async () => {

@@ -63,7 +63,8 @@ With --json an event a line: elected, resigned; with --observe: leader, none. Wi
       access: { write: false },
       create: 'missing',
       parents: true,
-      events: ['contents', 'acquired'],
+      // Who has just got the lock says what it is a moment later: until then the words there are those of the one before.
+      events: ['contents'],
     })
     // The events end with the handle.
     using _ = { [Symbol.dispose]: onEndSignals(() => void handle.close()) }

@@ -101,8 +101,7 @@ export const hold = async (flags: HoldFlags, terms: Hold): Promise<number> => {
     await using open = await openSession(flags, { ttl: timing.ttl, signal })
     const { session } = open
     const lock = await session.lock(terms.path, { mode: terms.mode, lockDelay, signal, ...wait })
-    await terms.held?.(lock, session)
-    signal.throwIfAborted()
+    await Promise.race([terms.held?.(lock, session), fired(signal)])
     interrupted[Symbol.dispose]()
     const outcome =
       guard === undefined
@@ -121,6 +120,14 @@ export const hold = async (flags: HoldFlags, terms: Hold): Promise<number> => {
     guard?.dismiss()
   }
 }
+
+/** Rejects when the signal fires, or has: what is raced against it may never end. */
+const fired = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    const fail = (): void => reject(signal.reason)
+    signal.addEventListener('abort', fail, { once: true })
+    if (signal.aborted) fail()
+  })
 
 const untilSignal = (session: Session, lock: Lock): Promise<{ readonly lost: boolean; readonly code: number }> =>
   new Promise((resolve) => {

@@ -41,7 +41,6 @@ export async function* leaders(session: Session, handle: Handle): AsyncGenerator
   let last = await look(session, handle.path)
   yield last
   for await (const event of handle.events()) {
-    // Who has just got the lock says what it is a moment later.
     if (event.type === 'deleted') return
     const now = await look(session, handle.path)
     if (now?.token === last?.token && now?.value === last?.value) continue

@@ -52,8 +52,9 @@ export class FileCache {
   /** @param cacheable whether the leader lets it be kept. */
   arrived(ticket: CacheTicket, entry: Cached, cacheable: boolean): void {
     this.#underWay.delete(ticket)
-    if (!cacheable || ticket.spoilt) return
     const { path } = ticket
+    // One that is longer than all that may be kept would only drive out the rest.
+    if (!cacheable || ticket.spoilt || costOf(path, entry) > this.#most) return
     this.#drop(path)
     this.#entries.set(path, entry)
     this.#bytes += costOf(path, entry)

@@ -52,6 +52,7 @@ export class Handle implements AsyncDisposable {
   #grant: Grant | undefined
   #waiter: { readonly granted: (grant: Grant) => void; readonly failed: (error: Error) => void } | undefined
   #closing: Promise<void> | undefined
+  #deleted = false
   /** Why the session is over. */
   #over: Error | undefined
 
@@ -106,7 +107,8 @@ export class Handle implements AsyncDisposable {
     const waiter = this.#waiter
     this.#waiter = undefined
     waiter?.failed(new FileProblem('no-handle', this.path))
-    this.#events.push({ type: 'deleted' })
+    if (!this.#deleted) this.#events.push({ type: 'deleted' })
+    this.#deleted = true
   }
 
   /** @internal As the cluster has it, after events may have been missed. */
@@ -139,7 +141,7 @@ export class Handle implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const aborted = (): void => {
         this.#waiter = undefined
-        reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason)))
+        reject(signal.reason)
       }
       signal.addEventListener('abort', aborted, { once: true })
       const end = (): void => signal.removeEventListener('abort', aborted)

@@ -1,4 +1,3 @@
-import type { Cancel } from '@conclave/interface'
 import {
   type Access,
   type AclNames,
@@ -20,8 +19,8 @@ import {
   type Stat,
   type Subscription,
 } from '@conclave/machine-chubby'
-import { unlessAborted } from '../abortable.ts'
-import { Overloaded, Unavailable } from '../errors.ts'
+import { Overloaded, SessionExpired } from '../errors.ts'
+import { Acquisitions, type Opened } from './acquisitions.ts'
 import { FileCache } from './cache.ts'
 import { type Duration, millisOf } from './durations.ts'
 import { FileProblem, LockHeld, SessionLost } from './errors.ts'
@@ -96,6 +95,7 @@ export class Session implements AsyncDisposable {
   readonly #cache: FileCache
   readonly #handles = new Map<number, Handle>()
   readonly #locks = new Set<Lock>()
+  readonly #acquisitions: Acquisitions
   readonly #listeners = { jeopardy: new Set<() => void>(), safe: new Set<() => void>(), expired: new Set<() => void>() }
   /** Fires when the session is over, with why. */
   readonly #over = new AbortController()
@@ -107,6 +107,7 @@ export class Session implements AsyncDisposable {
   /** Begins a session. @throws RangeError; Aborted; what the client throws. */
   static async begin(port: LockPort, options: SessionOptions = {}): Promise<Session> {
     const lease = leaseOf(options.ttl)
+    const grace = millisOf(options.grace ?? 45_000, 'a grace period')
     const half = (): bigint => BigInt(Math.floor(port.random.next() * 0x1_0000_0000))
     const id = (half() << 32n) | half()
     const asked = port.clock.now()
@@ -115,17 +116,17 @@ export class Session implements AsyncDisposable {
     const reply = decodeReply(await port.command(bytes, signal))
     if (reply.status !== 'done')
       throw new FileProblem(reply.status === 'refused' ? reply.problem : 'malformed', 'a session')
-    return new Session(port, id, deadlineOf(asked, lease), options)
+    return new Session(port, id, deadlineOf(asked, lease), grace, options)
   }
 
-  private constructor(port: LockPort, id: bigint, deadline: number, options: SessionOptions) {
+  private constructor(port: LockPort, id: bigint, deadline: number, grace: number, options: SessionOptions) {
     this.#port = port
     this.id = id
     this.#cache = new FileCache(options.cacheBytes ?? 16 * 1024 * 1024)
     this.#watchdog = new Watchdog(
       {
         clock: port.clock,
-        grace: millisOf(options.grace ?? 45_000, 'a grace period'),
+        grace,
         jeopardy: () => this.#jeopardy(),
         safe: () => this.#safe(),
         expired: () =>
@@ -133,6 +134,7 @@ export class Session implements AsyncDisposable {
       },
       deadline,
     )
+    this.#acquisitions = new Acquisitions({ clock: port.clock, whenGood: () => this.#whenGood() })
     this.#keepAlive = new KeepAlive({
       port,
       session: id,
@@ -146,9 +148,13 @@ export class Session implements AsyncDisposable {
   get state(): SessionState {
     return this.#state === 'safe' && !this.#watchdog.good ? 'jeopardy' : this.#state
   }
-  /** Until when the lease lasts, by the local monotonic clock. */
+  /** Until when the lease lasts, by the local monotonic clock; 0 when the session is over. */
   get validUntil(): number {
-    return this.#watchdog.deadline
+    return this.#over.signal.aborted ? 0 : this.#watchdog.deadline
+  }
+  /** @internal The local monotonic clock. */
+  get now(): number {
+    return this.#port.clock.now()
   }
   /** @internal Judged by the clock. */
   get isGood(): boolean {
@@ -169,7 +175,11 @@ export class Session implements AsyncDisposable {
 
   #tell(event: keyof SessionEvents): void {
     // On its own: what a listener throws must not hurt the session.
-    for (const listener of this.#listeners[event]) queueMicrotask(listener)
+    const listeners = this.#listeners[event]
+    for (const listener of listeners)
+      queueMicrotask(() => {
+        if (listeners.has(listener)) listener()
+      })
   }
 
   // ---- its life -------------------------------------------------------------------------------------------------------------------------
@@ -222,7 +232,8 @@ export class Session implements AsyncDisposable {
   #refresh(after: number): void {
     this.#refreshing?.()
     const query: ChubbyQuery = { type: 'session', session: this.id, after }
-    this.#refreshing = this.#port.ask(
+    let again: (() => void) | undefined
+    const giveUp = this.#port.ask(
       encodeCall({ type: 'query', local: false, query }),
       'leader',
       (bytes) => {
@@ -236,10 +247,13 @@ export class Session implements AsyncDisposable {
       },
       (error) => {
         // The program has too many other calls under way. Of anything else the session dies.
-        if (error instanceof Overloaded)
-          this.#refreshing = this.#port.clock.after(refreshPauseMillis, () => this.#refresh(after))
+        if (error instanceof Overloaded) again = this.#port.clock.after(retryMillis, () => this.#refresh(after))
       },
     )
+    this.#refreshing = () => {
+      giveUp()
+      again?.()
+    }
   }
 
   /** Ends it in good order: what it holds passes on at once. Safe to call twice. */
@@ -284,12 +298,15 @@ export class Session implements AsyncDisposable {
     const { signal } = this.#over
     signal.throwIfAborted()
     return new Promise((resolve, reject) => {
+      let giveUp = (): void => {}
       const lost = (): void => {
         giveUp()
         reject(signal.reason)
       }
       const end = (): void => signal.removeEventListener('abort', lost)
-      const giveUp = this.#port.ask(
+      // Before it is asked: that may fail at once.
+      signal.addEventListener('abort', lost, { once: true })
+      giveUp = this.#port.ask(
         encodeCall(call),
         target,
         (reply) => {
@@ -301,7 +318,6 @@ export class Session implements AsyncDisposable {
           reject(error)
         },
       )
-      signal.addEventListener('abort', lost, { once: true })
     })
   }
 
@@ -348,7 +364,7 @@ export class Session implements AsyncDisposable {
     path: string,
     options: OpenOptions,
     lock?: { readonly mode: LockMode; readonly queue: boolean },
-  ): Promise<{ readonly handle: Handle; readonly reply: CommandReply & { readonly status: 'opened' } }> {
+  ): Promise<Opened> {
     const { access, events = [], create = 'no', kind = 'file', ephemeral = false, parents = false, contents } = options
     const lockDelay = Math.round(millisOf(options.lockDelay ?? 0, 'a lock-delay'))
     if (lockDelay > limits.lockDelayMillis)
@@ -379,6 +395,8 @@ export class Session implements AsyncDisposable {
       return { handle, reply }
     } catch (error) {
       this.#handles.delete(handle.number)
+      // It may be open after all.
+      if (error instanceof SessionExpired) handle.close().catch(() => {})
       throw error
     }
   }
@@ -386,12 +404,19 @@ export class Session implements AsyncDisposable {
   /** @internal */
   async closeHandle({ number, path }: Handle): Promise<void> {
     this.#handles.delete(number)
-    if (this.#over.signal.aborted) return
-    try {
-      await this.command({ type: 'close', session: this.id, handle: number }, path)
-    } catch (error) {
-      // With the session everything is closed.
-      if (!(error instanceof SessionLost)) throw error
+    while (!this.#over.signal.aborted) {
+      try {
+        await this.command({ type: 'close', session: this.id, handle: number }, path)
+        return
+      } catch (error) {
+        // With the session everything is closed.
+        if (error instanceof SessionLost) return
+        // Left open it would keep its lock, or its place in line, for as long as the session lives. To close it twice does no harm.
+        if (!(error instanceof Overloaded || error instanceof SessionExpired)) throw error
+        await new Promise<void>((resolve) => {
+          this.#port.clock.afterHolding(retryMillis, resolve)
+        })
+      }
     }
   }
 
@@ -445,56 +470,26 @@ export class Session implements AsyncDisposable {
    */
   async lock(path: string, options: LockOptions = {}): Promise<Lock> {
     const wait = options.wait === undefined ? Number.POSITIVE_INFINITY : millisOf(options.wait, 'a wait')
-    const lock = await this.#acquire(path, options, wait)
+    const lock = await this.#acquire(path, options, wait, wait > 0)
     if (lock !== undefined) return lock
     throw new LockHeld(path, wait)
   }
 
-  /** Acquires a lock if it is to be had at once; undefined: it is not. @throws as `lock`. */
-  tryLock(path: string, options: Omit<LockOptions, 'wait'> = {}): Promise<Lock | undefined> {
-    return this.#acquire(path, options, 0)
+  /** Acquires a lock if it is to be had at once; undefined: it is not. `wait` is for the cluster to answer. @throws as `lock`. */
+  tryLock(path: string, options: LockOptions = {}): Promise<Lock | undefined> {
+    const wait = millisOf(options.wait ?? 0, 'a wait')
+    return this.#acquire(path, options, wait, false)
   }
 
-  async #acquire(name: string, options: Omit<LockOptions, 'wait'>, wait: number): Promise<Lock | undefined> {
-    const { mode = 'exclusive', lockDelay = 0, ephemeral = false } = options
+  async #acquire(name: string, options: LockOptions, wait: number, queue: boolean): Promise<Lock | undefined> {
+    const { mode = 'exclusive', lockDelay = 0, ephemeral = false, signal } = options
+    signal?.throwIfAborted()
     const path = this.#path(name)
-    options.signal?.throwIfAborted()
-    const giveUp = new AbortController()
-    const { signal } = giveUp
-    const aborted = (): void => giveUp.abort(options.signal?.reason)
-    options.signal?.addEventListener('abort', aborted, { once: true })
-    let answered = false
-    let cancel: Cancel = () => {}
-    if (wait > 0 && wait < Number.POSITIVE_INFINITY)
-      cancel = this.#port.clock.afterHolding(wait, () =>
-        giveUp.abort(answered ? new LockHeld(name, wait) : unanswered(name, wait)),
-      )
-    const open: OpenOptions = { access: { read: false }, create: 'missing', parents: true, ephemeral, lockDelay }
-    const opening = this.#open(path, open, { mode, queue: wait > 0 })
-    try {
-      const opened = await unlessAborted(opening, signal)
-      if (opened === undefined) throw signal.reason
-      answered = true
-      if (opened.reply.lock?.state !== 'busy') return await this.#granted(opened.handle, signal)
-      await opened.handle.close()
-      return undefined
-    } catch (error) {
-      // Whoever gave up does not wait for that too. Should it fail, it ends with the session.
-      opening.then(({ handle }) => handle.close()).catch(() => {})
-      if (error instanceof LockHeld) return undefined
-      throw error
-    } finally {
-      cancel()
-      options.signal?.removeEventListener('abort', aborted)
-    }
-  }
-
-  async #granted(handle: Handle, signal: AbortSignal): Promise<Lock> {
-    const grant = await handle.awaitGrant(signal)
-    // The session is looked at again: it may have been in jeopardy meanwhile.
-    await unlessAborted(this.#whenGood(), signal)
-    signal.throwIfAborted()
-    const lock = new Lock(this, handle, grant)
+    const how: OpenOptions = { access: { read: false }, create: 'missing', parents: true, ephemeral, lockDelay }
+    const open = () => this.#open(path, how, { mode, queue })
+    const acquired = await this.#acquisitions.acquire({ path, mode, queue, wait, signal, open })
+    if (acquired === undefined) return undefined
+    const lock = new Lock(this, acquired.handle, acquired.grant)
     this.#locks.add(lock)
     return lock
   }
@@ -560,13 +555,16 @@ export class Session implements AsyncDisposable {
 
   /** Makes a directory, and those on the way. One that is there is left as it is. @throws FileProblem. */
   async mkdir(path: string): Promise<void> {
-    const { handle } = await this.#open(this.#path(path), {
+    const at = this.#path(path)
+    const { handle, reply } = await this.#open(at, {
       access: { read: false, write: false },
       create: 'missing',
       kind: 'directory',
       parents: true,
     })
     await handle.close()
+    // Contents have generations from 1 on, and a directory has none.
+    if (reply.contentGeneration > 0n) throw new FileProblem('not-a-directory', at)
   }
 
   /** Deletes a file or an empty directory. @throws FileProblem. */
@@ -639,13 +637,7 @@ export class Session implements AsyncDisposable {
   }
 }
 
-const unanswered = (name: string, wait: number): Unavailable =>
-  new Unavailable(
-    `the cluster has not answered within the ${wait} ms that were to be waited for the lock ${name}`,
-    true,
-  )
-
-/** Milliseconds until handles are looked at again, if the question could not even leave. */
-const refreshPauseMillis = 100
+/** Milliseconds until what could not even leave is tried again. */
+const retryMillis = 100
 /** The cluster is given so long, in milliseconds, to take the end of a session. */
 const endMillis = 2000

@@ -10,11 +10,13 @@ export interface WatchdogInit {
   readonly expired: () => void
 }
 
+type Judged = 'safe' | 'jeopardy' | 'over'
+
 /** Judges a lease by the local clock: it is good until its deadline, then in jeopardy for the grace period, then over (section 2.8 of the Chubby paper). */
 export class Watchdog {
   readonly #init: WatchdogInit
   #deadline: number
-  #state: 'safe' | 'jeopardy' | 'over' = 'safe'
+  #state: Judged = 'safe'
   #timer: Cancel = () => {}
 
   constructor(init: WatchdogInit, deadline: number) {
@@ -36,7 +38,7 @@ export class Watchdog {
   extend(deadline: number): void {
     if (this.#state === 'over' || deadline <= this.#deadline) return
     // One that has passed unseen is seen first: whoever relied on it has to hear of that.
-    this.#look()
+    if (this.#look() === 'over') return
     this.#deadline = deadline
     if (this.#state === 'jeopardy' && this.#init.clock.now() < deadline) {
       this.#state = 'safe'
@@ -56,7 +58,7 @@ export class Watchdog {
     })
   }
 
-  #look(): void {
+  #look(): Judged {
     const now = this.#init.clock.now()
     if (this.#state === 'safe' && now >= this.#deadline) {
       this.#state = 'jeopardy'
@@ -66,6 +68,7 @@ export class Watchdog {
       this.stop()
       this.#init.expired()
     }
+    return this.#state
   }
 
   stop(): void {

@@ -10,7 +10,7 @@ export class Barrier {
   readonly #path: string
   readonly #parties: number
 
-  /** @param path a directory of this barrier alone. @throws RangeError */
+  /** @param path a directory of this barrier alone, for one time: the next time takes another, since whoever comes late still finds this one open. @throws RangeError */
   constructor(session: Session, path: string, parties: number) {
     if (!Number.isSafeInteger(parties) || parties < 1)
       throw new RangeError(`a barrier has at least 1 party, got ${parties}`)

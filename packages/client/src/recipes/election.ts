@@ -1,3 +1,4 @@
+import { unlessAborted } from '../abortable.ts'
 import type { Lock } from '../locks/lock.ts'
 import type { LockOptions, Session } from '../locks/session.ts'
 
@@ -31,28 +32,32 @@ export class Election {
     this.#path = path
   }
 
-  /** Stands for election; resolves once this session leads and has proclaimed it. @throws as `Session.lock`. */
+  /** Stands for election; resolves once this session leads and has proclaimed it. @throws as `Session.lock`; LockLost if it led for no longer than it took to say so. */
   async campaign(value: string, options: Omit<LockOptions, 'mode' | 'ephemeral'> = {}): Promise<Leadership> {
+    const { signal = new AbortController().signal } = options
     const lock = await this.#session.lock(this.#path, options)
-    const handle = await this.#session
-      .open(this.#path, { access: { read: false } })
-      .catch(async (error: unknown): Promise<never> => {
-        await lock.release()
-        throw error
-      })
+    const opening = this.#session.open(this.#path, { access: { read: false } })
     const proclaim = async (words: string): Promise<void> => {
+      const handle = await opening
       await handle.setSequencer(lock.sequencer)
       await handle.write(JSON.stringify({ value: words, token: String(lock.token) }))
     }
     const resign = async (): Promise<void> => {
-      await handle.close()
-      await lock.release()
+      try {
+        await lock.release()
+      } finally {
+        await (await opening).close()
+      }
     }
     let present = value
     try {
-      await proclaim(value)
+      await unlessAborted(proclaim(value), signal)
+      signal.throwIfAborted()
+      lock.assertHeld()
     } catch (error) {
-      await resign()
+      const resigned = resign().catch(() => {})
+      // Whoever gave up does not wait for that too.
+      if (!signal.aborted) await resigned
       throw error
     }
     return {
@@ -81,27 +86,27 @@ export class Election {
 
   /** Every leader from the present one on, as it is proclaimed; some may be missed if they follow fast. Until the loop is left. */
   async *observe(): AsyncGenerator<Proclaimed, void> {
-    await using handle = await this.#session.open(this.#path, {
-      access: { write: true },
-      create: 'missing',
-      parents: true,
-      events: ['contents'],
-    })
-    let last: bigint | undefined
-    const news = async (): Promise<Proclaimed | undefined> => {
-      const proclaimed = proclaimedIn((await this.#session.read(this.#path))?.text ?? '')
-      return proclaimed
-    }
-    let told = await this.leader()
-    if (told !== undefined) yield told
-    last = told?.token
-    for await (const event of handle.events()) {
-      if (event.type === 'deleted') return
-      const next = await news()
-      if (next === undefined || (next.token === last && next.value === told?.value)) continue
-      told = next
-      last = next.token
-      yield next
+    let told: Proclaimed | undefined
+    const isNews = (next: Proclaimed | undefined): next is Proclaimed =>
+      next !== undefined && (next.token !== told?.token || next.value !== told.value)
+    // Again if the file was deleted: whoever stands next makes another.
+    for (;;) {
+      await using handle = await this.#session.open(this.#path, {
+        access: { write: false },
+        create: 'missing',
+        parents: true,
+        events: ['contents'],
+      })
+      const events = handle.events()
+      for (let next = await this.leader(); ; next = await this.leader()) {
+        if (isNews(next)) {
+          told = next
+          yield next
+        }
+        const { done, value: event } = await events.next()
+        if (done === true) return
+        if (event.type === 'deleted') break
+      }
     }
   }
 }

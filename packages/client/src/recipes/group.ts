@@ -1,3 +1,5 @@
+import type { Stat } from '@conclave/machine-chubby'
+import { FileProblem } from '../locks/errors.ts'
 import type { Handle } from '../locks/handle.ts'
 import type { Session } from '../locks/session.ts'
 
@@ -25,10 +27,8 @@ export class Group {
   }
 
   async members(): Promise<readonly Member[]> {
-    const stat = await this.#session.stat(this.#path)
-    if (stat === undefined) return []
     const found: Member[] = []
-    for (const { path } of await this.#session.list(this.#path)) {
+    for (const { path } of await this.#files()) {
       const file = await this.#session.read(path)
       // It may have left between the two.
       if (file !== undefined) found.push({ name: path.slice(path.lastIndexOf('/') + 1), value: file.text })
@@ -36,12 +36,20 @@ export class Group {
     return found
   }
 
+  async #files(): Promise<readonly Stat[]> {
+    try {
+      return await this.#session.list(this.#path)
+    } catch (error) {
+      if (isGone(error)) return []
+      throw error
+    }
+  }
+
   /** The members now, and again whenever they have changed, until the loop is left. */
   async *watch(): AsyncGenerator<readonly Member[], void> {
     // Again if the directory was deleted: who joins next makes another.
     for (;;) {
-      await this.#session.mkdir(this.#path)
-      await using handle = await this.#session.open(this.#path, { access: { write: false }, events: ['children'] })
+      await using handle = await this.#open()
       const events = handle.events()
       yield await this.members()
       for await (const event of events) {
@@ -50,4 +58,18 @@ export class Group {
       }
     }
   }
+
+  /** Somebody may delete the directory as fast as it is made. */
+  async #open(): Promise<Handle> {
+    for (;;) {
+      await this.#session.mkdir(this.#path)
+      try {
+        return await this.#session.open(this.#path, { access: { write: false }, events: ['children'] })
+      } catch (error) {
+        if (!isGone(error)) throw error
+      }
+    }
+  }
 }
+
+const isGone = (error: unknown): boolean => error instanceof FileProblem && error.code === 'no-node'

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../abortable.ts'
 import { FileProblem } from '../locks/errors.ts'
 import type { WriteContents } from '../locks/file.ts'
 import type { Lock } from '../locks/lock.ts'
@@ -47,8 +48,18 @@ export class Queue {
     return undefined
   }
 
-  /** The oldest item that nobody has, as soon as there is one. @param signal gives up. */
-  async take(signal?: AbortSignal): Promise<Item> {
+  /** The oldest item that nobody has, as soon as there is one. @param signal gives up, at once. */
+  async take(signal: AbortSignal = new AbortController().signal): Promise<Item> {
+    signal.throwIfAborted()
+    const taking = this.#take(signal)
+    const item = await unlessAborted(taking, signal)
+    if (item !== undefined) return item
+    // What it may get all the same is put back.
+    taking.then((late) => late.release()).catch(() => {})
+    throw signal.reason
+  }
+
+  async #take(signal: AbortSignal): Promise<Item> {
     await this.#session.mkdir(`${this.#path}/items`)
     await using watch = await this.#session.open(`${this.#path}/items`, {
       access: { write: false },
@@ -56,7 +67,7 @@ export class Queue {
     })
     const events = watch.events()
     const aborted = (): void => void events.return?.()
-    signal?.addEventListener('abort', aborted, { once: true })
+    signal.addEventListener('abort', aborted, { once: true })
     try {
       for (let next: ReturnType<typeof events.next> | undefined; ; ) {
         const item = await this.tryTake()
@@ -64,12 +75,12 @@ export class Queue {
         // One event is waited for at a time: a wait that was given up would take a later one.
         next ??= events.next()
         const news = await this.#news(next)
-        signal?.throwIfAborted()
+        signal.throwIfAborted()
         if (news === 'over') throw new FileProblem('no-handle', this.#path)
         if (news === 'event') next = undefined
       }
     } finally {
-      signal?.removeEventListener('abort', aborted)
+      signal.removeEventListener('abort', aborted)
     }
   }
 
@@ -95,7 +106,13 @@ export class Queue {
       ephemeral: true,
     })
     if (lock === undefined) return undefined
-    const file = await this.#session.read(path, { level: 'linearizable' })
+    const file = await this.#session
+      .read(path, { level: 'linearizable' })
+      .catch(async (error: unknown): Promise<never> => {
+        // Another may be able to.
+        await lock.release()
+        throw error
+      })
     if (file === undefined) {
       // It was done between the listing and the claim.
       await lock.release()

@@ -1,3 +1,4 @@
+import { millisOf } from '../locks/durations.ts'
 import { LockHeld } from '../locks/errors.ts'
 import type { Lock } from '../locks/lock.ts'
 import type { LockOptions, Session } from '../locks/session.ts'
@@ -23,11 +24,16 @@ export class Semaphore {
   /** Takes a permit: any that is free, else the first that becomes so of one line. Give it back by `release`. @throws as `Session.lock`. */
   async acquire(options: Omit<LockOptions, 'mode'> = {}): Promise<Lock> {
     const first = Math.floor(Math.random() * this.#permits)
+    const wait = options.wait === undefined ? undefined : millisOf(options.wait, 'a wait')
+    const until = this.#session.now + (wait ?? 0)
+    /** What is left of the wait, which is for all that is done here. */
+    const terms = (): typeof options =>
+      wait === undefined || wait === 0 ? options : { ...options, wait: Math.max(1, until - this.#session.now) }
     for (let at = 0; at < this.#permits; at++) {
-      const lock = await this.#session.tryLock(this.#permit(first + at), options)
+      const lock = await this.#session.tryLock(this.#permit(first + at), terms())
       if (lock !== undefined) return lock
     }
-    return this.#session.lock(this.#permit(first), options)
+    return this.#session.lock(this.#permit(first), terms())
   }
 
   /** Takes a permit if one is free. */
