@@ -41,10 +41,9 @@ export class StateView implements ChubbyView {
   }
 
   nextLift(): number | undefined {
-    const { delayed, time } = this.#current()
+    const { awaited, time } = this.#current()
     let first: number | undefined
-    for (const { lock } of delayed) {
-      if (lock.waiters.length === 0) continue
+    for (const { lock } of awaited) {
       const left = Math.max(0, lock.delayUntil - time)
       if (first === undefined || left < first) first = left
     }

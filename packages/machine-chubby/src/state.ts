@@ -109,6 +109,8 @@ export class ChubbyState {
   readonly #handles = new Map<string, Set<HandleRecord>>()
   /** Paths of locks under a delay. */
   readonly #delayed = new Set<string>()
+  /** Those of them that somebody waits for. */
+  readonly #awaited = new Set<string>()
   /** Bytes of all files. */
   contentBytes = 0
   /** Of all sessions. */
@@ -121,8 +123,9 @@ export class ChubbyState {
     const before = this.nodes.get(node.path)
     this.nodes.set(node.path, node)
     this.contentBytes += node.contents.length - (before?.contents.length ?? 0)
-    if (node.lock.delayUntil > 0) this.#delayed.add(node.path)
-    else this.#delayed.delete(node.path)
+    const { delayUntil, waiters } = node.lock
+    keep(this.#delayed, node.path, delayUntil > 0)
+    keep(this.#awaited, node.path, delayUntil > 0 && waiters.length > 0)
     if (before !== undefined || node.path === root) return
     const parent = parentOf(node.path)
     const names = this.#children.get(parent)
@@ -135,6 +138,7 @@ export class ChubbyState {
     assert(node !== undefined && path !== root, `there is no ${path} to remove`)
     this.nodes.delete(path)
     this.#delayed.delete(path)
+    this.#awaited.delete(path)
     this.#handles.delete(path)
     this.contentBytes -= node.contents.length
     const parent = parentOf(path)
@@ -160,7 +164,16 @@ export class ChubbyState {
 
   /** Locks that nobody gets yet, as far as that was not looked at since. */
   get delayed(): NodeRecord[] {
-    return [...this.#delayed].map((path) => this.nodes.get(path)).filter((node) => node !== undefined)
+    return this.#nodesAt(this.#delayed)
+  }
+
+  /** Those that somebody waits for. */
+  get awaited(): NodeRecord[] {
+    return this.#nodesAt(this.#awaited)
+  }
+
+  #nodesAt(paths: Iterable<string>): NodeRecord[] {
+    return [...paths].map((path) => this.nodes.get(path)).filter((node) => node !== undefined)
   }
 
   // ---- sessions and handles -----------------------------------------------------------------------------------------------------------
@@ -199,3 +212,8 @@ export class ChubbyState {
 }
 
 const noHandles: ReadonlySet<HandleRecord> = new Set()
+
+const keep = (paths: Set<string>, path: string, is: boolean): void => {
+  if (is) paths.add(path)
+  else paths.delete(path)
+}

@@ -463,3 +463,165 @@ test('a late command of whoever creates a session again is let in: it is refused
   expect(leader.admitted).toEqual([1, 2])
   expect(leader.refused).toEqual([])
 })
+
+describe('what is made anew', () => {
+  test('behind a change of anything waits for who caches that it is not there', () => {
+    const leader = new Leader()
+    for (const id of [1n, 2n, 3n]) leader.session(id)
+    leader.cell.open(1n, 1, '/ls/cell/acl/x', { ephemeral: true })
+    leader.cell.open(1n, 2, '/ls/cell/e', { ephemeral: true })
+    leader.step({ type: 'applied' })
+    leader.log = 'waits'
+    // A list goes with the session, so that this may change what anybody may read; e goes too.
+    leader.command({ type: 'endSession', session: 1n })
+    leader.command({ ...opening, session: 2n, handle: 1, path: '/ls/cell/e' })
+    const [end = 0, open = 0] = leader.admitted.splice(0)
+    leader.admitted = [end]
+    leader.apply()
+    const read = leader.ask({ type: 'read', session: 3n, path: '/ls/cell/e' })
+    leader.confirm()
+    leader.admitted = [open]
+    leader.apply()
+    expect(leader.cell.view.file('/ls/cell/e', '')).toMatchObject({ contentGeneration: 1n })
+    expect(leader.answers.get(read)).toMatchObject({ type: 'file', cacheable: false })
+  })
+})
+
+describe('the end of a session', () => {
+  test('that stands behind its creation waits for what was opened meanwhile', () => {
+    const leader = new Leader()
+    leader.session(2n)
+    leader.log = 'waits'
+    leader.session(1n)
+    leader.command({ ...opening, session: 1n, handle: 1, path: '/ls/cell/e', ephemeral: true })
+    leader.command({ type: 'endSession', session: 1n })
+    const [create = 0, open = 0] = leader.admitted.splice(0)
+    leader.admitted = [create]
+    leader.apply()
+    expect(leader.admitted).toEqual([])
+    leader.admitted = [open]
+    leader.log = 'applies'
+    leader.apply()
+    expect(leader.cell.view.session(1n)).toBeUndefined()
+  })
+
+  test('does not keep it from being told what others wait for', () => {
+    const leader = new Leader()
+    for (const id of [1n, 2n]) {
+      leader.session(id)
+      leader.open(id, '/ls/cell/f')
+    }
+    leader.cached(1n, '/ls/cell/f')
+    leader.keepAlive(1n)
+    leader.keepAlive(2n)
+    // Both wait for a round that extends their leases.
+    leader.pass(400)
+    expect(leader.rounds).toHaveLength(1)
+    // It waits for its own acknowledgement, the end for that, and the other write for both.
+    expect(leader.command(write(1n))).toBe(false)
+    expect(leader.command({ type: 'endSession', session: 1n })).toBe(false)
+    leader.confirm()
+    expect(leader.command(write(2n))).toBe(false)
+    for (let at = 0; at < 10; at++) {
+      leader.keepAlive(2n)
+      leader.pass(300)
+      leader.confirm()
+    }
+    expect(leader.cell.view.file('/ls/cell/f', '')).toMatchObject({ contentGeneration: 3n })
+  })
+
+  test('lets what waited for its caches go at once', () => {
+    const leader = withCacher()
+    expect(leader.command(write(2n))).toBe(false)
+    leader.log = 'waits'
+    leader.command({ type: 'endSession', session: 1n })
+    expect(leader.admitted).toHaveLength(2)
+  })
+
+  test('is held up by no stranger who pretends to create it', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.log = 'waits'
+    for (let at = 0; at < 100; at++)
+      leader.command({ type: 'createSession', session: 1n, principal: 'evil', lease: 1000 }, 'evil')
+    leader.command({ type: 'endSession', session: 1n })
+    leader.apply()
+    expect(leader.cell.view.session(1n)).toBeUndefined()
+    expect(leader.refused).toHaveLength(100)
+  })
+})
+
+describe('a session that is ended and created again', () => {
+  test('belongs to who created it, with a whole lease', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.step({ type: 'withdrawn', call: leader.keepAlive(1n) })
+    leader.pass(900)
+    leader.command({ type: 'endSession', session: 1n })
+    leader.command({ type: 'createSession', session: 1n, principal: 'other', lease: 1000 }, 'other')
+    leader.command({ type: 'raiseToken', session: 1n, above: 77n }, 'p1')
+    leader.command({ type: 'raiseToken', session: 1n, above: 78n }, 'other')
+    expect(leader.cell.ask({ type: 'info' })).toMatchObject({ token: 78n })
+    expect(leader.refused).toEqual([4])
+    leader.pass(150)
+    expect(leader.proposed).toEqual([])
+  })
+
+  test('has no command of the one before it wait for ever', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.open(1n, '/ls/cell/f')
+    leader.step({ type: 'withdrawn', call: leader.keepAlive(1n) })
+    leader.pass(1100)
+    const release: ChubbyCommand = { type: 'release', session: 1n, handle: 1 }
+    leader.log = 'waits'
+    leader.session(1n)
+    for (let at = 0; at < 3; at++) leader.command(release)
+    leader.cell.apply(leader.proposed[0] as ChubbyCommand)
+    leader.step({ type: 'applied' })
+    leader.log = 'applies'
+    leader.apply()
+    for (let at = 0; at < 10; at++) {
+      leader.keepAlive(1n)
+      leader.pass(50)
+      leader.confirm()
+    }
+    expect(leader.cell.view.session(1n)).toBeDefined()
+    expect(leader.command(release)).toBe(true)
+  })
+})
+
+test('a client that is told more than is kept, and acknowledges all of it slowly, holds up no write for ever', () => {
+  const leader = new Leader()
+  for (const id of [1n, 2n, 3n]) leader.session(id)
+  leader.cell.open(2n, 1, '/ls/cell/f')
+  leader.cell.open(3n, 1, '/ls/cell/l')
+  for (let handle = 1; handle <= 1100; handle++)
+    leader.cell.open(1n, handle, '/ls/cell/l', { subscriptions: ['acquired'] })
+  leader.step({ type: 'applied' })
+  /** More than a thousand notices for session 1. */
+  const flood = (): void => {
+    leader.command({ type: 'acquire', session: 3n, handle: 1, mode: 'exclusive', queue: false })
+    leader.command({ type: 'release', session: 3n, handle: 1 })
+  }
+  const lastOf = (call: number): number => {
+    const reply = leader.answers.get(call)
+    return typeof reply === 'object' && reply.type === 'alive' ? (reply.notices.at(-1)?.serial ?? 0) : 0
+  }
+  flood()
+  leader.command(write(2n))
+  for (let round = 0, acked = 0; round < 4; round++) {
+    const call = leader.keepAlive(1n, acked)
+    const told = lastOf(call)
+    for (let half = 0; half < 2; half++) {
+      leader.keepAlive(2n)
+      leader.keepAlive(3n)
+      leader.pass(250)
+      leader.confirm()
+      flood()
+    }
+    acked = Math.max(acked, told, lastOf(call))
+  }
+  expect(leader.proposed).toEqual([])
+  expect(leader.cell.view.file('/ls/cell/f', '')).toMatchObject({ contentGeneration: 2n })
+})

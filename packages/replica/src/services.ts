@@ -253,8 +253,9 @@ class Host {
   }
 
   #perform({ answers, admitted, confirm, propose }: ServiceEffects): void {
-    for (const command of propose) this.#commands.add(command)
+    // What was let in before the service proposed to end something must not come after that end.
     for (const { admission, refused } of admitted) this.#admitted(admission, refused)
+    for (const command of propose) this.#commands.add(command)
     if (confirm !== undefined) this.#confirm(confirm)
     for (const answer of answers)
       this.#answer(

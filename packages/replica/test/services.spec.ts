@@ -418,6 +418,17 @@ describe('what a service proposes itself', () => {
     await world.replica.close()
   })
 
+  test('comes after what was let in before', async () => {
+    const world = await startReigning()
+    ask(world, 'propose first')
+    await world.clock.pass(20)
+    submit(world, block(7n, 1, 'wait'))
+    ask(world, 'let in last')
+    await world.clock.pass(20)
+    expect(world.list.items).toEqual(['first', 'wait', 'last'])
+    await world.replica.close()
+  })
+
   test('has a session that no client can open', async () => {
     const world = await startReigning()
     const open = [{ serial: 0, machine: sessionsMachine, bytes: Uint8Array.of(sessionCommands.openOwn) }]

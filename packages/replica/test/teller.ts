@@ -13,7 +13,7 @@ const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 /**
  * A service of a list. It answers `who` at once, `await N` when the list has N items, `confirm` after a round, and `propose X`; it throws at `fail`. Commands that begin
- * with `wait` are let in by `let in`, those that begin with `no` never. While it does not reign it refuses everything but `who`.
+ * with `wait` are let in by `let in`, or by `let in X`, which proposes X as well, those that begin with `no` never. While it does not reign it refuses everything but `who`.
  */
 export class Teller implements Service {
   /** Every input but ticks and what was applied, as text. */
@@ -91,7 +91,10 @@ export class Teller implements Service {
       return
     }
     if (word === 'propose') this.#propose.push(bytesOf(rest.join(' ')))
-    if (word === 'let') for (const admission of this.#waiting.splice(0)) this.#admitted.push({ admission })
+    if (word === 'let') {
+      for (const admission of this.#waiting.splice(0)) this.#admitted.push({ admission })
+      if (rest.length > 1) this.#propose.push(bytesOf(rest.slice(1).join(' ')))
+    }
     this.#answer(call, 'done')
   }
 

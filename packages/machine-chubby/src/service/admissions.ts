@@ -5,14 +5,16 @@ import type { Caches, Touched } from './caches.ts'
 import { laneOf } from './commands.ts'
 import type { Lease } from './lease.ts'
 
-/** A command on its way: `waiting` in its lane, `flushing` caches, `open` in the log. */
+/** A command on its way: `waiting` for its turn, `flushing` caches, `open` in the log. */
 interface Admission {
   readonly command: ChubbyCommand
+  /** Whose it is. */
+  readonly principal: string
   readonly lane: string
-  /** Undefined: of no session that the leader knows. */
-  readonly lease: Lease | undefined
-  /** Lets it go. */
+  /** Lets it go, or refuses it. */
   readonly go: (refused?: Refusal) => void
+  /** Undefined: of no session that the leader knows. */
+  lease: Lease | undefined
   state: 'waiting' | 'flushing' | 'open'
   touched: Touched
   /** Something may have been applied since it was looked at what it touches. */
@@ -25,6 +27,10 @@ export interface AdmissionsInit {
   /** Tells a session to drop a path, and gives the number of the notice. */
   readonly invalidate: (lease: Lease, path: string) => number
   readonly leases: () => Iterable<Lease>
+  /** Of a session that is there. */
+  readonly leaseOf: (session: bigint) => Lease | undefined
+  /** Its session is gone. */
+  readonly ended: (lease: Lease) => void
 }
 
 /**
@@ -34,24 +40,41 @@ export interface AdmissionsInit {
 export class Admissions {
   readonly #init: AdmissionsInit
   readonly #all = new Map<AdmissionId, Admission>()
-  /** Those that are not in the log. */
+  /** In the order of coming. The first of each goes before the next may. */
+  readonly #lanes = new Map<string, Set<AdmissionId>>()
+  /** The first of each lane, unless it is in the log. */
   readonly #pending = new Map<AdmissionId, Admission>()
-  readonly #lanes = new Map<string, AdmissionId[]>()
+  /** Those of them that nobody has looked at yet. */
+  #fresh: AdmissionId[] = []
+  /** All of them are to be looked at. */
   #dirty = false
+  /** How many commands of each session have had their turn and are not settled. By id: the first of them come before the leader knows of the session. */
+  readonly #inFlight = new Map<bigint, number>()
 
   constructor(init: AdmissionsInit) {
     this.#init = init
   }
 
-  add(id: AdmissionId, command: ChubbyCommand, lease: Lease | undefined, go: (refused?: Refusal) => void): void {
+  add(
+    id: AdmissionId,
+    command: ChubbyCommand,
+    principal: string,
+    lease: Lease | undefined,
+    go: (refused?: Refusal) => void,
+  ): void {
     const lane = laneOf(command)
-    const admission: Admission = { command, lane, lease, go, state: 'waiting', touched: [], late: false }
+    const admission: Admission = { command, principal, lane, go, lease, state: 'waiting', touched: [], late: false }
     this.#all.set(id, admission)
-    this.#pending.set(id, admission)
     const queue = this.#lanes.get(lane)
-    if (queue === undefined) this.#lanes.set(lane, [id])
-    else queue.push(id)
-    this.#dirty = true
+    if (queue === undefined) {
+      this.#lanes.set(lane, new Set([id]))
+      this.#comesFirst(id, admission)
+    } else queue.add(id)
+  }
+
+  #comesFirst(id: AdmissionId, admission: Admission): void {
+    this.#pending.set(id, admission)
+    this.#fresh.push(id)
   }
 
   /** Who is about to create a session with this id, if its creation is on its way. */
@@ -69,24 +92,49 @@ export class Admissions {
     if (admission === undefined) return
     this.#all.delete(id)
     this.#pending.delete(id)
-    const { lane, lease, touched, state } = admission
-    const queue = this.#lanes.get(lane)?.filter((other) => other !== id) ?? []
-    if (queue.length === 0) this.#lanes.delete(lane)
-    else this.#lanes.set(lane, queue)
-    if (lease !== undefined && state !== 'waiting') lease.inFlight -= 1
-    if (lease !== undefined && admission.command.type === 'endSession') this.#notEnded(lease, state, queue)
+    const { command, lease, touched, state } = admission
+    const queue = this.#leaveLane(id, admission)
+    if (state !== 'waiting') this.#count(command, -1)
+    // Only what ends a session, or comes after that, waits for what is settled in another lane.
+    if (lease === undefined || lease.closing || isEnd(command)) this.#dirty = true
+    if (lease !== undefined && command.type === 'endSession') this.#notEnded(lease, state, queue)
     // What may yet be applied keeps its paths from being cached for as long as this reign lasts.
     if (state !== 'waiting' && certain) this.#init.caches.end(touched)
-    this.#dirty = true
   }
 
-  /** Whoever wanted its end may try again; until then a session that is still there lives, unless another command of its lane ends it. Its caches were given up for ended. */
-  #notEnded(lease: Lease, state: Admission['state'], lane: readonly AdmissionId[]): void {
-    const { view, caches, invalidate } = this.#init
-    if (lane.some((id) => isEnd(this.#all.get(id)?.command))) return
+  /** The next one of its lane has its turn. @returns those that are left in it. */
+  #leaveLane(id: AdmissionId, { lane }: Admission): ReadonlySet<AdmissionId> {
+    const queue = this.#lanes.get(lane) ?? new Set()
+    queue.delete(id)
+    const [next] = queue
+    if (next === undefined) this.#lanes.delete(lane)
+    else {
+      const admission = this.#all.get(next)
+      if (admission?.state === 'waiting' && !this.#pending.has(next)) this.#comesFirst(next, admission)
+    }
+    return queue
+  }
+
+  #count(command: ChubbyCommand, by: 1 | -1): void {
+    if (!('session' in command)) return
+    const count = this.#inFlightOf(command) + by
+    if (count === 0) this.#inFlight.delete(command.session)
+    else this.#inFlight.set(command.session, count)
+  }
+
+  #inFlightOf(command: ChubbyCommand): number {
+    return 'session' in command ? (this.#inFlight.get(command.session) ?? 0) : 0
+  }
+
+  /**
+   * Whoever wanted its end may try again; until then a session that is still there lives, unless another command of its lane ends it. Its caches were given up for ended.
+   */
+  #notEnded(lease: Lease, state: Admission['state'], lane: ReadonlySet<AdmissionId>): void {
+    const { view, caches, invalidate, ended } = this.#init
+    if (view.session(lease.session.id) === undefined) return ended(lease)
+    for (const id of lane) if (isEnd(this.#all.get(id)?.command)) return
     lease.closing = false
-    if (state === 'waiting' || view.session(lease.session.id) === undefined) return
-    caches.readmit(lease, invalidate(lease, ''))
+    if (state !== 'waiting') caches.readmit(lease, invalidate(lease, ''))
   }
 
   /** A cacher may have acknowledged, or a lease may be over. */
@@ -96,36 +144,50 @@ export class Admissions {
 
   /** Lets go what can go. */
   run(): void {
-    while (this.#dirty) {
+    while (this.#dirty || this.#fresh.length > 0) {
+      const ids = this.#dirty ? [...this.#pending.keys()] : this.#fresh
       this.#dirty = false
-      for (const [id, admission] of this.#pending) {
-        if (admission.state === 'waiting') this.#begin(id, admission)
-        if (admission.state === 'flushing') this.#propose(id, admission)
-      }
+      this.#fresh = []
+      for (const id of ids) this.#look(id)
     }
   }
 
+  #look(id: AdmissionId): void {
+    const admission = this.#pending.get(id)
+    if (admission === undefined) return
+    if (admission.state === 'waiting') this.#begin(id, admission)
+    if (admission.state === 'flushing') this.#propose(id, admission)
+  }
+
   #begin(id: AdmissionId, admission: Admission): void {
-    const { command, lane, lease } = admission
-    const { view, caches } = this.#init
-    if (this.#lanes.get(lane)?.[0] !== id) return
+    const { command, principal } = admission
+    const { view, caches, leaseOf } = this.#init
+    // While it waited, its session may have been created, or ended and created again.
+    if ('session' in command && command.type !== 'expire') admission.lease = leaseOf(command.session)
+    const { lease } = admission
+    if (lease !== undefined && lease.session.principal !== principal) {
+      admission.lease = undefined
+      this.settled(id, true)
+      return admission.go('invalid')
+    }
     const ends = isEnd(command)
+    if (ends && this.#inFlightOf(command) > 0) {
+      if (lease !== undefined) lease.closing = true
+      return
+    }
     if (lease !== undefined) {
-      if (ends && lease.inFlight > 0) {
-        lease.closing = true
-        return
-      }
       // One without a handle stands in the same lane, before what ends the session: that would wait for it.
-      const waits = 'handle' in command && view.session(lease.session.id) !== undefined
-      if (lease.closing && waits) return
+      if (lease.closing && 'handle' in command && view.session(lease.session.id) !== undefined) return
       if (ends) {
         lease.closing = true
         caches.drop(lease)
+        // Others may have waited for just that.
+        this.#dirty = true
       }
     }
     this.#touch(admission)
     admission.state = 'flushing'
-    if (lease !== undefined) lease.inFlight += 1
+    this.#count(command, 1)
   }
 
   #touch(admission: Admission): void {

@@ -40,7 +40,8 @@ export class Caches {
       this.#tidy(path, cached)
     }
     lease.cached.clear()
-    this.#flushingAll.set(lease, serial)
+    // The first will do: since then it was let keep nothing. Were it the last, a client that is told much could acknowledge for ever and never be done.
+    if (!this.#flushingAll.has(lease)) this.#flushingAll.set(lease, serial)
   }
 
   /** Enters a cacher, before it reads. @returns false if the answer must not be kept. */
@@ -83,7 +84,7 @@ export class Caches {
 
   /** A command that may change it is on its way. */
   isChanging(path: string): boolean {
-    return (this.#paths.get(path)?.changes ?? 0) > 0
+    return this.#changesOfAll > 0 || (this.#paths.get(path)?.changes ?? 0) > 0
   }
 
   end(touched: Touched): void {

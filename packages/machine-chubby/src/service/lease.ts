@@ -27,8 +27,6 @@ export class Lease {
   extending = false
   /** Its client has not heard of this lease, and may have little left of the one that the leader before gave: it is told as soon as it asks. */
   owed = false
-  /** Commands whose turn has come and that are not settled. */
-  inFlight = 0
   /** What it caches, as far as it was let. */
   readonly cached = new Set<string>()
   /** What it was told to drop, and by which notice. */

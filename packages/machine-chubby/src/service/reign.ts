@@ -58,6 +58,8 @@ export class Reign {
       caches: this.#caches,
       invalidate: (lease, path) => this.#tell(lease, { type: 'invalidate', path }),
       leases: () => this.#leases.values(),
+      leaseOf: (session) => this.#leaseOf(session),
+      ended: (lease) => this.#forget(lease),
     })
     init.view.takeEvents()
     for (const session of init.view.sessions()) {
@@ -106,7 +108,7 @@ export class Reign {
 
   /** It is gone from the state. */
   #forget(lease: Lease): void {
-    this.#leases.delete(lease.session.id)
+    if (this.#leases.get(lease.session.id) === lease) this.#leases.delete(lease.session.id)
     this.#caches.drop(lease)
     const expiry = this.#expiring.get(lease)
     this.#expiring.delete(lease)
@@ -144,7 +146,7 @@ export class Reign {
       const left = lease.end - this.#time
       const { held } = lease
       // A client that is there gets its answer before anything else is made of its lease: as soon as the reign is confirmed.
-      if (held !== undefined && !lease.isDeaf(this.#time)) {
+      if (held !== undefined && !lease.isDeaf(this.#time) && !this.#isEnding(lease)) {
         if (lease.owed || left <= marginOf(lease.session.lease)) this.#extend(lease, held)
       } else if (left <= 0 && !lease.extending && !this.#expiring.has(lease)) this.#expire(lease)
     }
@@ -162,7 +164,7 @@ export class Reign {
     // It must not use its cache any more, and is waited for no longer.
     this.#caches.drop(lease)
     this.#admissions.look()
-    this.#admissions.add(id, command, lease, () => this.#init.propose(command))
+    this.#admissions.add(id, command, lease.session.principal, lease, () => this.#init.propose(command))
   }
 
   /** A plan is never put off: log time stands still while nothing of this machine is applied, and so does what is left of a delay by it. */
@@ -218,7 +220,7 @@ export class Reign {
     const { held } = lease
     if (held === undefined || lease.extending || !lease.pending) return
     const isLate = lease.end - this.#time <= lease.session.lease / 2
-    if (isLate && !lease.isDeaf(this.#time)) return this.#extend(lease, held)
+    if (isLate && !lease.isDeaf(this.#time) && !this.#isEnding(lease)) return this.#extend(lease, held)
     this.#release(lease, this.#alive(lease, 0, 0))
   }
 
@@ -236,7 +238,8 @@ export class Reign {
     lease.extending = true
     this.#rounds.await((began) => {
       lease.extending = false
-      if (this.#isEnding(lease) || lease.held !== held) return
+      // What it is to be told has waited for the round.
+      if (this.#isEnding(lease) || lease.held !== held) return this.#hurry(lease)
       // It was ended from elsewhere: what it held may be another's already.
       if (this.#init.view.session(lease.session.id) === undefined) return this.#forget(lease)
       const { lease: length } = lease.session
@@ -278,11 +281,14 @@ export class Reign {
     const lease = this.#leaseOf(session)
     // Behind the creation of a session it would speak for whoever creates that.
     const known = lease?.session.principal ?? this.#admissions.creatorOf(session)
-    const owner = command.type === 'createSession' ? command.principal : known
-    if (owner !== undefined && owner !== principal) return this.#init.admitted(admission, 'invalid')
+    const creator = command.type === 'createSession' ? command.principal : undefined
+    const owner = known ?? creator
+    // Nor does anybody create a session that is another's: it would stand in the way of whatever ends that one.
+    if ([owner, creator].some((each) => each !== undefined && each !== principal))
+      return this.#init.admitted(admission, 'invalid')
     // For a session that is not there it does nothing, and goes at once, before anybody can create one.
     if (owner === undefined) return this.#init.admitted(admission)
-    this.#admissions.add(admission, command, lease, () => this.#init.admitted(admission))
+    this.#admissions.add(admission, command, principal, lease, (refused) => this.#init.admitted(admission, refused))
   }
 
   settled(admission: AdmissionId, outcome: 'applied' | 'refused' | 'unknown'): void {

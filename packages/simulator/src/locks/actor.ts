@@ -295,7 +295,7 @@ export class Actor {
     const wait = dice < 0.2 ? { wait: 0 } : dice < 0.5 ? { wait: integer(this.#random, 5, 200) } : {}
     const ephemeral = chance(this.#random, 0.15)
     const lock = await session.lock(path, { mode, lockDelay, ephemeral, ...wait }).catch((error: unknown) => {
-      if (codeOf(error) === 'lock-held') return undefined
+      if (codeOf(error) === 'lock-held' || codeOf(error) === 'unavailable') return undefined
       throw error
     })
     if (lock === undefined || clock.dead) return
