@@ -12,6 +12,20 @@ test('a session that has read more than it may cache leaves nothing behind of wh
   expect(caches.size).toBeLessThan(20_000)
 })
 
+test('sessions together cache no more than the leader has room for, and what others cache as well', () => {
+  const caches = new Caches()
+  for (let id = 1; id <= 12; id++) {
+    const lease = leaseOf(BigInt(id))
+    for (let at = 0; at < 16_384; at++) caches.enter(lease, `/ls/cell/${id}/${at}`)
+  }
+  const size = caches.size
+  expect(size).toBeLessThan(12 * 16_384)
+  const late = leaseOf(13n)
+  expect(caches.enter(late, '/ls/cell/13/0')).toBe(false)
+  expect(caches.enter(late, '/ls/cell/1/0')).toBe(true)
+  expect(caches.size).toBe(size)
+})
+
 test('nothing is left of what a session cached that has to drop everything', () => {
   const caches = new Caches()
   const lease = leaseOf(1n)

@@ -2,6 +2,8 @@ import type { Lease } from './lease.ts'
 
 /** Paths that one session may cache; what it reads beyond is not to be kept. */
 const maxCached = 16_384
+/** Paths that all sessions together may cache: some sessions of one client must not fill the leader's memory. */
+const maxPaths = 131_072
 
 interface CachedPath {
   readonly cachers: Set<Lease>
@@ -48,6 +50,7 @@ export class Caches {
   enter(lease: Lease, path: string): boolean {
     if (this.#changesOfAll > 0 || this.#flushingAll.has(lease) || lease.closing || lease.barred) return false
     if (lease.cached.size >= maxCached && !lease.cached.has(path)) return false
+    if (this.#paths.size >= maxPaths && !this.#paths.has(path)) return false
     const { cachers, flushing, changes } = this.#path(path)
     if (changes > 0 || flushing.has(lease)) return false
     cachers.add(lease)
