@@ -1,11 +1,8 @@
 import {
   type Access,
   type AclNames,
-  type CallReply,
-  type ChubbyCall,
   type ChubbyCommand,
   type ChubbyQuery,
-  type CommandReply,
   decodeCallReply,
   decodeReply,
   encodeCall,
@@ -22,6 +19,7 @@ import {
 import { Overloaded, SessionExpired } from '../errors.ts'
 import { Acquisitions, type Opened } from './acquisitions.ts'
 import { FileCache } from './cache.ts'
+import { Calls } from './calls.ts'
 import { type Duration, millisOf } from './durations.ts'
 import { FileProblem, LockHeld, SessionLost } from './errors.ts'
 import { contentsOf, type File, fileOf, type WriteContents } from './file.ts'
@@ -96,6 +94,7 @@ export class Session implements AsyncDisposable {
   readonly #handles = new Map<number, Handle>()
   readonly #locks = new Set<Lock>()
   readonly #acquisitions: Acquisitions
+  readonly #calls: Calls
   readonly #listeners = { jeopardy: new Set<() => void>(), safe: new Set<() => void>(), expired: new Set<() => void>() }
   /** Fires when the session is over, with why. */
   readonly #over = new AbortController()
@@ -134,6 +133,11 @@ export class Session implements AsyncDisposable {
       },
       deadline,
     )
+    this.#calls = new Calls({
+      port,
+      over: this.#over.signal,
+      unknown: () => this.#lost('expired', 'the cluster knows no such session: it has expired'),
+    })
     this.#acquisitions = new Acquisitions({ clock: port.clock, whenGood: () => this.#whenGood() })
     this.#keepAlive = new KeepAlive({
       port,
@@ -280,50 +284,8 @@ export class Session implements AsyncDisposable {
   // ---- commands and calls -----------------------------------------------------------------------------------------------------------------
 
   /** @internal @throws SessionLost, FileProblem. */
-  async command(command: ChubbyCommand, path: string): Promise<Exclude<CommandReply, { status: 'refused' }>> {
-    const { signal } = this.#over
-    signal.throwIfAborted()
-    const reply = await this.#port.command(encodeCommand(command), signal).then(decodeReply, (error: unknown) => {
-      throw signal.aborted ? signal.reason : error
-    })
-    signal.throwIfAborted()
-    if (reply.status !== 'refused') return reply
-    if (reply.problem === 'no-session') this.#lost('expired', 'the cluster knows no such session: it has expired')
-    signal.throwIfAborted()
-    throw new FileProblem(reply.problem, path, reply.detail)
-  }
-
-  /** @throws SessionLost. */
-  #ask(call: ChubbyCall, target: 'leader' | 'any'): Promise<CallReply> {
-    const { signal } = this.#over
-    signal.throwIfAborted()
-    return new Promise((resolve, reject) => {
-      let giveUp = (): void => {}
-      const lost = (): void => {
-        giveUp()
-        reject(signal.reason)
-      }
-      const end = (): void => signal.removeEventListener('abort', lost)
-      // Before it is asked: that may fail at once.
-      signal.addEventListener('abort', lost, { once: true })
-      giveUp = this.#port.ask(
-        encodeCall(call),
-        target,
-        (reply) => {
-          end()
-          resolve(decodeCallReply(reply))
-        },
-        (error) => {
-          end()
-          reject(error)
-        },
-      )
-    })
-  }
-
-  async #query(query: ChubbyQuery, local = false): Promise<QueryReply> {
-    const reply = await this.#ask({ type: 'query', local, query }, local ? 'any' : 'leader')
-    return reply.type === 'answer' ? reply.reply : { status: 'refused', problem: 'malformed' }
+  command(command: ChubbyCommand, path: string): ReturnType<Calls['command']> {
+    return this.#calls.command(command, path)
   }
 
   #path(path: string): string {
@@ -501,7 +463,10 @@ export class Session implements AsyncDisposable {
 
   /** Whether whoever shows this sequencer still holds the lock, as the leader knows it. @throws MalformedBytes if it is none. */
   async checkSequencer(sequencer: string): Promise<boolean> {
-    const reply = await this.#query({ type: 'checkSequencer', sequencer: encodeSequencer(parseSequencer(sequencer)) })
+    const reply = await this.#calls.query({
+      type: 'checkSequencer',
+      sequencer: encodeSequencer(parseSequencer(sequencer)),
+    })
     return reply.status === 'sequencer' && reply.valid
   }
 
@@ -511,7 +476,7 @@ export class Session implements AsyncDisposable {
   async read(path: string, { level = 'cached' }: ReadFileOptions = {}): Promise<File | undefined> {
     const at = this.#path(path)
     if (level === 'cached') return this.#readCached(at)
-    const reply = await this.#query({ type: 'file', path: at }, level === 'local')
+    const reply = await this.#calls.query({ type: 'file', path: at }, level === 'local')
     if (reply.status === 'file') return fileOf(reply.file)
     if (reply.status === 'refused' && reply.problem !== 'no-node') throw new FileProblem(reply.problem, at)
     return undefined
@@ -522,19 +487,14 @@ export class Session implements AsyncDisposable {
     if (cached !== undefined) return cached.file && fileOf(cached.file)
     const ticket = this.#cache.begin(path)
     try {
-      const reply = await this.#ask({ type: 'read', session: this.id, path }, 'leader')
-      if (reply.type === 'refused') throw this.#refusal(reply.problem, path)
+      const reply = await this.#calls.ask({ type: 'read', session: this.id, path }, 'leader')
+      if (reply.type === 'refused') throw this.#calls.refusal(reply.problem, path)
       const file = reply.type === 'file' ? reply.file : undefined
       this.#cache.arrived(ticket, { file }, reply.type === 'file' && reply.cacheable && this.isGood)
       return file && fileOf(file)
     } finally {
       this.#cache.abandon(ticket)
     }
-  }
-
-  #refusal(problem: ConstructorParameters<typeof FileProblem>[0], path: string): unknown {
-    if (problem === 'no-session') this.#lost('expired', 'the cluster knows no such session: it has expired')
-    return this.#over.signal.aborted ? this.#over.signal.reason : new FileProblem(problem, path)
   }
 
   /** Writes a file whole; it is made if it is not there, and the directories on the way. @returns its content generation. @throws as `Handle.write`. */
@@ -575,7 +535,7 @@ export class Session implements AsyncDisposable {
   /** What there is to know of a file or directory; undefined: there is none. @throws FileProblem `denied`. */
   async stat(path: string): Promise<Stat | undefined> {
     const at = this.#path(path)
-    const reply = await this.#query({ type: 'stat', path: at })
+    const reply = await this.#calls.query({ type: 'stat', path: at })
     if (reply.status === 'stat') return reply.stat
     if (reply.status === 'refused' && reply.problem !== 'no-node') throw new FileProblem(reply.problem, at)
     return undefined
@@ -586,7 +546,7 @@ export class Session implements AsyncDisposable {
     const at = this.#path(path)
     const all: Stat[] = []
     for (let after = ''; ; ) {
-      const reply = await this.#query({ type: 'children', path: at, after, limit: limits.page })
+      const reply = await this.#calls.query({ type: 'children', path: at, after, limit: limits.page })
       if (reply.status === 'refused') throw new FileProblem(reply.problem, at)
       if (reply.status !== 'children') return all
       all.push(...reply.children)
@@ -612,9 +572,9 @@ export class Session implements AsyncDisposable {
 
   /** Asks the lock service anything, at the leader. @throws RangeError if a path is none; SessionLost. */
   query(query: ChubbyQuery): Promise<QueryReply> {
-    if ('path' in query) return this.#query({ ...query, path: this.#path(query.path) })
-    if ('prefix' in query) return this.#query({ ...query, prefix: this.#path(query.prefix) })
-    return this.#query(query)
+    if ('path' in query) return this.#calls.query({ ...query, path: this.#path(query.path) })
+    if ('prefix' in query) return this.#calls.query({ ...query, prefix: this.#path(query.prefix) })
+    return this.#calls.query(query)
   }
 
   /**
