@@ -226,7 +226,9 @@ export class StateView implements ChubbyView {
   #locks(prefix: string, after: string, limit: number): QueryReply {
     const isAsked = ({ path, lock }: NodeRecord): boolean =>
       (path === prefix || path.startsWith(`${prefix}/`)) && isUsed(lock, this.time) && byBytes(path, after) > 0
-    const used = [...this.#current().nodes.values()].filter(isAsked).sort((a, b) => byBytes(a.path, b.path))
+    const used = this.#current()
+      .inUse.filter(isAsked)
+      .sort((a, b) => byBytes(a.path, b.path))
     const { page, more } = pageOf(used, limit, (node) => this.#lockInfo(node))
     return { status: 'locks', locks: page, more }
   }

@@ -107,7 +107,9 @@ export class ChubbyState {
   readonly #children = new Map<string, Names>()
   /** Handles on each node that has some; also those whose node is gone are not among them. */
   readonly #handles = new Map<string, Set<HandleRecord>>()
-  /** Paths of locks under a delay. */
+  /** Paths of locks that are held, waited for, or under a delay. */
+  readonly #inUse = new Set<string>()
+  /** Those of them that are under a delay. */
   readonly #delayed = new Set<string>()
   /** Those of them that somebody waits for. */
   readonly #awaited = new Set<string>()
@@ -123,7 +125,8 @@ export class ChubbyState {
     const before = this.nodes.get(node.path)
     this.nodes.set(node.path, node)
     this.contentBytes += node.contents.length - (before?.contents.length ?? 0)
-    const { delayUntil, waiters } = node.lock
+    const { delayUntil, holders, waiters } = node.lock
+    keep(this.#inUse, node.path, delayUntil > 0 || holders.length > 0 || waiters.length > 0)
     keep(this.#delayed, node.path, delayUntil > 0)
     keep(this.#awaited, node.path, delayUntil > 0 && waiters.length > 0)
     if (before !== undefined || node.path === root) return
@@ -137,6 +140,7 @@ export class ChubbyState {
     const node = this.nodes.get(path)
     assert(node !== undefined && path !== root, `there is no ${path} to remove`)
     this.nodes.delete(path)
+    this.#inUse.delete(path)
     this.#delayed.delete(path)
     this.#awaited.delete(path)
     this.#handles.delete(path)
@@ -160,6 +164,11 @@ export class ChubbyState {
   /** Of the node that is there now. */
   handlesOn(path: string): ReadonlySet<HandleRecord> {
     return this.#handles.get(path) ?? noHandles
+  }
+
+  /** Whose lock is held, waited for, or under a delay, as far as that was looked at since. */
+  get inUse(): NodeRecord[] {
+    return this.#nodesAt(this.#inUse)
   }
 
   /** Locks that nobody gets yet, as far as that was not looked at since. */
