@@ -13,7 +13,7 @@ import {
 import { type CallOptions, passing } from './call.ts'
 import type { Cluster } from './cluster.ts'
 import type { BlockResult, Connection } from './connection.ts'
-import { ClientClosed, Overloaded, Refused, SessionExpired } from './errors.ts'
+import { ClientClosed, Overloaded, Refused, SessionExpired, Unavailable } from './errors.ts'
 import { Session } from './session.ts'
 import { backoff, type ClientClock, timing } from './time.ts'
 import { type Attempt, Write } from './write.ts'
@@ -23,6 +23,8 @@ const limits = {
   blockBytes: 1024 * 1024,
   blockCommands: 16_384,
   blocks: 256,
+  /** Of writes that travel alone, since each may wait for long at the leader. A connection may have 4096. */
+  loneBlocks: 2048,
   sentBytes: 8 * 1024 * 1024,
   queuedBytes: 64 * 1024 * 1024,
   queued: 262_144,
@@ -176,7 +178,8 @@ export class Writes {
   }
 
   #room(session: Session): boolean {
-    return this.#attempts.size < limits.blocks && this.#sentBytes < limits.sentBytes && !session.full
+    const blocks = this.#blockCommands === 1 ? limits.loneBlocks : limits.blocks
+    return this.#attempts.size < blocks && this.#sentBytes < limits.sentBytes && !session.full
   }
 
   /** The next block's worth of new writes. */
@@ -342,7 +345,14 @@ export class Writes {
       write.refusal = reason
       if (!passing(reason)) {
         write.attempt = undefined
-        if (!write.undecided) write.fail(new Refused(reason, `the cluster refused the call: ${reason}`))
+        write.fail(
+          write.undecided
+            ? new Unavailable(
+                `the cluster refuses the call now: ${reason}; whether it happened before is unknown`,
+                false,
+              )
+            : new Refused(reason, `the cluster refused the call: ${reason}`),
+        )
       }
     }
     this.#putBack(attempt, false)

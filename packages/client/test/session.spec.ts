@@ -188,6 +188,24 @@ describe('calls that cannot even leave', () => {
   })
 })
 
+test('an answer that cannot be read fails the call, and ends the session if it is that of its lease', async () => {
+  const { cell, session, told } = await begin()
+  const asked: ((reply: Uint8Array, sentAt: number) => void)[] = []
+  const { ask } = cell
+  cell.ask = (...call) => {
+    asked.push(call[2])
+    return ask.apply(cell, call)
+  }
+  const reading = watched(session.read('/ls/local/a'))
+  asked[0]?.(Uint8Array.of(99), 0)
+  await quiet()
+  expect(reading.state).toBe('rejected')
+  await cell.alive()
+  asked[1]?.(Uint8Array.of(99), 0)
+  await quiet()
+  expect(told).toEqual(['expired'])
+})
+
 describe('a handle', () => {
   const overloaded = (): Promise<never> => Promise.reject(new Overloaded('262144 calls wait already'))
 

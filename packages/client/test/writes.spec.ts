@@ -41,22 +41,23 @@ const start = async (blockCommands?: number) => {
   cluster.maintain()
   await quiet()
   const done: string[] = []
+  const call = (key: string, signal?: AbortSignal): void => {
+    const command = encodePut(encodeKey(key), new Uint8Array(0))
+    writes.call(
+      1,
+      command,
+      signal && { signal },
+      Number.POSITIVE_INFINITY,
+      () => done.push(key),
+      (error) => done.push(String(error)),
+    )
+  }
   const put = (...keys: string[]): void => {
-    for (const key of keys) {
-      const command = encodePut(encodeKey(key), new Uint8Array(0))
-      writes.call(
-        1,
-        command,
-        undefined,
-        Number.POSITIVE_INFINITY,
-        () => done.push(key),
-        (error) => done.push(String(error)),
-      )
-    }
+    for (const key of keys) call(key)
   }
   put('first')
   await quiet()
-  return { fake, clock, put, done }
+  return { fake, clock, call, put, done, writes }
 }
 
 test('the writes of one turn share a block', async () => {
@@ -79,4 +80,25 @@ test('writes that travel alone hold up none behind them, also when they are sent
   await clock.pass(200)
   expect(fake.blockSizes).toEqual([1, 1, 1, 1, 1])
   expect(done).toEqual(['first', 'behind', 'held', 'lost'])
+})
+
+test('a write that may have happened, and is then refused for good, ends as one of which nobody knows', async () => {
+  const { fake, clock, put, done, writes } = await start(1)
+  fake.node(0).fates = ['say unknown', { refuse: 'invalid' }]
+  put('a')
+  await quiet()
+  await clock.pass(1000)
+  expect([done, writes.waiting]).toEqual([['first', expect.stringMatching('Unavailable.* unknown')], 0])
+})
+
+test('many that wait at the leader, though nobody waits for them any more, do not hold up the next', async () => {
+  const { fake, call, done } = await start(1)
+  fake.node(0).fates = Array(1000).fill('swallow')
+  const giveUp = new AbortController()
+  for (let at = 0; at < 1000; at++) call(`w${at}`, giveUp.signal)
+  await quiet()
+  giveUp.abort()
+  call('release')
+  await quiet()
+  expect(done.at(-1)).toBe('release')
 })

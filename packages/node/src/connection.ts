@@ -13,7 +13,7 @@ import {
   type ServerMessage,
   servicesFeature,
 } from '@conclave/client/protocol'
-import { type Feed, MalformedBytes, type NodeId, unreachable } from '@conclave/interface'
+import { copyBytes, type Feed, MalformedBytes, type NodeId, unreachable } from '@conclave/interface'
 import type { Changed, Served, ServedChannel, ServedMembership, Submitted } from './served.ts'
 
 /** What one client may have outstanding; beyond it requests are refused as `overloaded`. */
@@ -311,7 +311,7 @@ export class ClientConnection {
       return this.#send({ type: 'watchEnded', id, reason: 'overloaded' })
     }
     // The feed may keep its request, which is a view on a whole frame.
-    const feed = this.#served.watch(machine, request.slice())
+    const feed = this.#served.watch(machine, copyBytes(request))
     if (feed === undefined) {
       const reason = this.#served.restoring() ? 'overloaded' : 'unsupported'
       return this.#send({ type: 'watchEnded', id, reason })
@@ -332,7 +332,7 @@ export class ClientConnection {
       return this.#send({ type: 'answer', id, refused: 'overloaded' })
     }
     // The service may keep the request, which is a view on a whole frame.
-    const withdraw = this.#served.ask(machine, this.#channel.peer, request.slice(), (result) => {
+    const withdraw = this.#served.ask(machine, this.#channel.peer, copyBytes(request), (result) => {
       this.#forgetAsk(id)
       const tooLong = 'reply' in result && result.reply.length > maxReadReplyBytes
       this.#send({ type: 'answer', id, ...(tooLong ? { refused: 'invalid' } : result) })

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { textOf } from '@conclave/client'
+import { connect, textOf } from '@conclave/client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type ConclaveNode, initNode, type NodeConfig, startNode } from '../src/index.ts'
 
@@ -56,6 +56,17 @@ describe('a node alone', () => {
     expect(textOf((await node.kv.get('greeting'))?.value ?? new Uint8Array())).toBe('hello')
     expect((await stat(join(directory, 'a', 'identity.key'))).mode & 0o777).toBe(0o600)
     expect(await readdir(join(directory, 'a'))).toContain('journal')
+  })
+
+  test('gives a client over the network files that are its own: what it does to them nobody else reads', async () => {
+    await using node = await startNode({ name: 'a', data: join(directory, 'a'), listen: '/ip4/127.0.0.1/tcp/0' })
+    await using client = await connect({ endpoints: node.addresses })
+    await using session = await client.session()
+    const text = 'x'.repeat(2000)
+    await session.write('/ls/local/f', text)
+    const first = await session.read('/ls/local/f')
+    first?.contents.fill(0)
+    expect((await session.read('/ls/local/f'))?.text).toBe(text)
   })
 
   test('refuses a second process on its directory, and other founders', async () => {

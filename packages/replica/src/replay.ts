@@ -1,4 +1,4 @@
-import { concatChunks, type Decided, type Position, type StateMachine } from '@conclave/interface'
+import { concatChunks, copyBytes, type Decided, type Position, type StateMachine } from '@conclave/interface'
 import { Applier } from './applier.ts'
 import { SessionTable } from './sessions.ts'
 import { writeBody } from './snapshot-body.ts'
@@ -32,7 +32,7 @@ export const replay = (machines: readonly StateMachine[]): Replay => {
     capture: async () => {
       const held = applier.hold()
       const chunks: Uint8Array[] = []
-      for await (const chunk of writeBody(held)) chunks.push(chunk.slice())
+      for await (const chunk of writeBody(held)) chunks.push(copyBytes(chunk))
       for (const { capture } of held.machines) capture.release()
       return concatChunks(chunks)
     },

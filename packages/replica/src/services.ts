@@ -3,6 +3,7 @@ import {
   type CallId,
   type Cancel,
   type Clock,
+  copyBytes,
   type Epoch,
   type LeaderInfo,
   MalformedBytes,
@@ -50,6 +51,9 @@ export interface ServicesInit {
 type Refused = Extract<AskOutcome, { readonly type: 'refused' }>
 
 const tickMillis = 50
+/** Bytes that are counted for a waiting block besides its own. */
+const waitingOverhead = 1024
+const costOf = (block: Uint8Array): number => block.length + waitingOverhead
 
 /** What a replica does for the services of its machines: it feeds them, and does what they ask. */
 export class Services {
@@ -135,7 +139,7 @@ export class Services {
     this.#stopped = true
     this.#tick?.()
     this.#tick = undefined
-    for (const host of this.#hosts.values()) host.depose()
+    for (const host of this.#hosts.values()) host.stop()
   }
 }
 
@@ -187,14 +191,19 @@ class Host {
 
   /** Settles everything that waits: whoever leads next does not know of it. */
   depose(): void {
-    if (!this.reigns) return
+    if (this.reigns) this.stop()
+  }
+
+  /** The same, whether it reigns or not. */
+  stop(): void {
+    const { reigns } = this
     this.epoch = undefined
     this.#commands.leads(false)
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
     this.#waitingBytes = 0
     const calls = [...this.#calls.keys()]
-    this.step({ type: 'deposed' })
+    if (reigns) this.step({ type: 'deposed' })
     for (const { done } of waiting) this.#refuse(done)
     for (const call of calls) this.#answer(call, this.#notServing())
   }
@@ -220,12 +229,13 @@ class Host {
 
   admit(block: Uint8Array, principal: string, command: Uint8Array, done: BlockDone): void {
     if (!this.reigns) return this.#refuse(done)
-    if (this.#waitingBytes + block.length > this.#init.queuedBytes)
+    if (this.#waitingBytes + costOf(block) > this.#init.queuedBytes)
       return this.#refuse(done, this.#init.refusal('overloaded'))
     const admission = this.#next++
-    this.#waiting.set(admission, { block, done })
-    this.#waitingBytes += block.length
-    this.step({ type: 'admit', admission, principal, command })
+    // Copies: they may wait for long, and are views on a whole frame.
+    this.#waiting.set(admission, { block: copyBytes(block), done })
+    this.#waitingBytes += costOf(block)
+    this.step({ type: 'admit', admission, principal, command: copyBytes(command) })
   }
 
   step(input: ServiceInput): void {
@@ -288,7 +298,7 @@ class Host {
     if (waiting === undefined) return
     const { block, done } = waiting
     this.#waiting.delete(admission)
-    this.#waitingBytes -= block.length
+    this.#waitingBytes -= costOf(block)
     if (refused !== undefined) return this.#refuse(done, this.#init.refusal(refused))
     const { epoch } = this
     const settled: BlockDone = (outcome) => {

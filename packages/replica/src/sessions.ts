@@ -2,6 +2,7 @@ import {
   type ApplyContext,
   ByteReader,
   ByteWriter,
+  copyBytes,
   type LogTime,
   MalformedBytes,
   type ReplyStatus,
@@ -23,8 +24,9 @@ export interface SessionLimits {
   readonly idleMillis: number
   /** Bytes of kept replies of one session; beyond it a new command is answered `beyondWindow` until the client acknowledges. */
   readonly sessionReplyBytes: number
-  /** The same for all sessions together. */
+  /** The same for all sessions together, beyond what each may keep in any case: others must not keep it, or a node itself, from all that it does. */
   readonly replyBytes: number
+  readonly ownReplyBytes: number
 }
 
 export const sessionLimits: SessionLimits = {
@@ -33,6 +35,7 @@ export const sessionLimits: SessionLimits = {
   idleMillis: 3_600_000,
   sessionReplyBytes: 16 * 1024 * 1024,
   replyBytes: 256 * 1024 * 1024,
+  ownReplyBytes: 8 * 1024,
 }
 
 interface Session {
@@ -155,7 +158,7 @@ export class SessionTable {
     const beyond =
       serial >= session.ackedBelow + sessionWindow ||
       session.replyBytes >= limits.sessionReplyBytes ||
-      this.#replyBytes >= limits.replyBytes
+      (this.#replyBytes >= limits.replyBytes && session.replyBytes >= limits.ownReplyBytes)
     return beyond ? { status: replyStatus.beyondWindow, reply: nothing } : undefined
   }
 
@@ -284,7 +287,7 @@ const readSession = (reader: ByteReader): Session => {
   }
   for (let left = reader.u32(); left > 0; left--) {
     const serial = reader.u53()
-    const reply = reader.bytes().slice() // the body's chunk is not to live as long as one reply in it
+    const reply = copyBytes(reader.bytes()) // the body's chunk is not to live as long as one reply in it
     session.replies.set(serial, reply)
     session.replyBytes += reply.length + replyOverhead
   }

@@ -359,7 +359,7 @@ describe('a command for a machine with a service', () => {
   })
 
   test('waits with so many bytes of others at most', async () => {
-    const world = await startReigning({ limits: { queuedBytes: 100 } })
+    const world = await startReigning({ limits: { queuedBytes: 1200 } })
     const bytes = block(7n, 1, 'wait'.padEnd(40))
     const [first, second] = [submit(world, bytes), submit(world, bytes)]
     await world.clock.pass(10)
@@ -370,6 +370,21 @@ describe('a command for a machine with a service', () => {
     ask(world, 'let in')
     await world.clock.pass(10)
     expect([first, third]).toEqual([['0:1'], ['0:2']])
+    await world.replica.close()
+  })
+
+  test('waits as a copy of its own: a client that sends it in a huge frame does not fill the memory by that', async () => {
+    const world = await startReigning()
+    const bytes = block(7n, 1, 'wait')
+    const frame = new Uint8Array(1024)
+    frame.set(bytes)
+    const answers = submit(world, frame.subarray(0, bytes.length))
+    await world.clock.pass(10)
+    // The frame is another's by now.
+    frame.fill(0)
+    ask(world, 'let in')
+    await world.clock.pass(10)
+    expect([answers, world.list.items]).toEqual([['0:1'], ['wait']])
     await world.replica.close()
   })
 
@@ -484,5 +499,13 @@ test('a replica without services has no timer for them', async () => {
   world.engine.reign(two)
   await world.clock.pass(10)
   expect(world.clock.pending).toBe(before)
+  await world.replica.close()
+})
+
+test('a service that throws where it does not reign leaves no call without an answer', async () => {
+  const world = await start()
+  const { answers } = ask(world, 'fail')
+  await world.clock.pass(100)
+  expect([world.replica.status().phase, answers]).toEqual(['failed', [expect.stringContaining('refused not-ready')]])
   await world.replica.close()
 })

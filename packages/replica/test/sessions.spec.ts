@@ -62,6 +62,15 @@ describe('the session table', () => {
     expect(apply(table, openBlock(9n))).toBe('4:')
   })
 
+  test('what clients have filled leaves room for a few replies to each session', () => {
+    const table = new SessionTable([new ListMachine()], { ...small, replyBytes: 150, ownReplyBytes: 100 })
+    for (const session of [7n, 8n]) apply(table, openBlock(session))
+    const answers = (session: bigint): string[] =>
+      [1, 2, 3, 4].map((serial) => apply(table, block(session, serial, 'x')))
+    expect(answers(7n)).toEqual(['0:1', '0:2', '0:3', '3:'])
+    expect(answers(8n)).toEqual(['0:4', '0:5', '3:', '3:'])
+  })
+
   test('one block may open its session and use it', () => {
     const table = make()
     const both = encodeBlock(7n, 0, [

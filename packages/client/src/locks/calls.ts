@@ -60,7 +60,11 @@ export class Calls {
         target,
         (reply) => {
           end()
-          resolve(decodeCallReply(reply))
+          try {
+            resolve(decodeCallReply(reply))
+          } catch (error) {
+            reject(error)
+          }
         },
         (error) => {
           end()

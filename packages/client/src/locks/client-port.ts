@@ -1,4 +1,4 @@
-import type { NodeId, Random } from '@conclave/interface'
+import { copyBytes, type NodeId, type Random } from '@conclave/interface'
 import type { Asks } from '../asks.ts'
 import type { ClientClock } from '../time.ts'
 import type { Writes } from '../writes.ts'
@@ -28,12 +28,12 @@ export const clientPort = ({ asks, writes, clock, random, cluster, principal }: 
       request,
       target,
       deadline: Number.POSITIVE_INFINITY,
-      complete: (reply, sentAt) => done(reply.slice(), sentAt),
+      complete: (reply, sentAt) => done(copyBytes(reply), sentAt),
       reject: failed,
     }),
   command: (bytes, signal) =>
     new Promise((resolve, reject) => {
-      const complete = (reply: Uint8Array): void => resolve(reply.slice())
+      const complete = (reply: Uint8Array): void => resolve(copyBytes(reply))
       const failed = (error: unknown): void => reject(signal.aborted ? signal.reason : error)
       if (signal.aborted) return failed(undefined)
       writes.call(chubbyMachineNumber, bytes, { signal }, Number.POSITIVE_INFINITY, complete, failed)

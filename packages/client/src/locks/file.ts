@@ -1,3 +1,4 @@
+import { copyBytes } from '@conclave/interface'
 import { type FileContents, limits } from '@conclave/machine-chubby'
 
 export type WriteContents = string | Uint8Array
@@ -12,7 +13,7 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 export const fileOf = (file: FileContents): File => {
-  const contents = file.contents.slice()
+  const contents = copyBytes(file.contents)
   return {
     ...file,
     contents,

@@ -42,7 +42,7 @@ export class KeepAlive {
     this.#giveUp = port.ask(
       encodeCall({ type: 'keepAlive', session, epoch: this.#epoch, acked: this.#acked }),
       'leader',
-      (bytes, sentAt) => this.#answered(decodeCallReply(bytes), sentAt),
+      (bytes, sentAt) => this.#heard(bytes, sentAt),
       (error) => this.#failed(error),
     )
   }
@@ -56,6 +56,16 @@ export class KeepAlive {
 
   #again(): void {
     if (this.#open) this.start()
+  }
+
+  #heard(bytes: Uint8Array, sentAt: number): void {
+    let reply: CallReply
+    try {
+      reply = decodeCallReply(bytes)
+    } catch (error) {
+      return this.#failed(error)
+    }
+    this.#answered(reply, sentAt)
   }
 
   #answered(reply: CallReply, sentAt: number): void {
