@@ -29,6 +29,11 @@ describe.each([
   })
 })
 
+test('a client that is killed while it is down comes back once', { timeout: 60_000 }, async () => {
+  const { violation } = await run(planOf(6131, { workload: 'locks' }), raftParts)
+  expect(violation).toBeUndefined()
+})
+
 test('the same seed gives the same run, locks and all', async () => {
   const plan = planOf(7, { workload: 'locks' })
   const [one, two] = [await run(plan, raftParts), await run(plan, raftParts)]

@@ -116,6 +116,8 @@ export class Actor {
   }
 
   #kill(): void {
+    // It would come back twice, and one of the two would be out of anybody's reach.
+    if (this.#clock.dead) return
     this.#clock.dead = true
     const session = this.#session
     if (session !== undefined) this.#init.scene.died(session, this.#clock.now())
