@@ -29,7 +29,7 @@ export type ServiceInput =
       readonly principal: string
       readonly command: Uint8Array
     }
-  /** What became of a command that was admitted, in this reign. `unknown`: it may have been applied, or may yet be. */
+  /** What became of a command that was admitted, in this reign. `unknown`: it may have been applied, or may yet be; what is let in after that is not applied in this reign any more. */
   | { readonly type: 'settled'; readonly admission: AdmissionId; readonly outcome: 'applied' | 'refused' | 'unknown' }
   /** The answer to `confirm`: true if this node still reigned, under the epoch of `reigns`, at some time after it asked. */
   | { readonly type: 'confirmed'; readonly round: number; readonly reigns: boolean }

@@ -625,3 +625,43 @@ test('a client that is told more than is kept, and acknowledges all of it slowly
   expect(leader.proposed).toEqual([])
   expect(leader.cell.view.file('/ls/cell/f', '')).toMatchObject({ contentGeneration: 2n })
 })
+
+describe('what a session that was ended has left behind, and whose id another takes', () => {
+  /** The end of session 1 waits for a command that is in the log; `more` waits for the end, and has its turn now that it is over. */
+  const ended = (leader: Leader, ...more: ChubbyCommand[]): void => {
+    leader.open(1n, '/ls/cell/g')
+    leader.log = 'waits'
+    leader.command({ type: 'acquire', session: 1n, handle: 1, mode: 'exclusive', queue: false })
+    leader.command({ type: 'endSession', session: 1n })
+    for (const command of more) leader.command(command)
+    leader.apply()
+    leader.apply()
+    expect(leader.cell.view.session(1n)).toBeUndefined()
+  }
+  const create: ChubbyCommand = { type: 'createSession', session: 1n, principal: 'other', lease: 1000 }
+
+  test('is not let in behind the creation, once what stood before it is settled', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    const release: ChubbyCommand = { type: 'release', session: 1n, handle: 1 }
+    ended(leader, release, release)
+    leader.command(create, 'other')
+    leader.apply()
+    leader.apply()
+    expect(leader.refused).toEqual([5])
+  })
+
+  test('is not let in for the other, once who caches has dropped it', () => {
+    const leader = new Leader()
+    leader.session(1n)
+    leader.session(2n)
+    leader.cached(2n, '/ls/cell/f')
+    ended(leader, { ...opening, session: 1n, handle: 2, path: '/ls/cell/f' })
+    leader.command(create, 'other')
+    leader.apply()
+    leader.keepAlive(2n, 1)
+    leader.apply()
+    expect(leader.refused).toEqual([5])
+    expect(leader.cell.ask({ type: 'session', session: 1n, after: 0 })).toMatchObject({ handles: [] })
+  })
+})

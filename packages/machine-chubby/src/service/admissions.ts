@@ -160,16 +160,12 @@ export class Admissions {
   }
 
   #begin(id: AdmissionId, admission: Admission): void {
-    const { command, principal } = admission
+    const { command } = admission
     const { view, caches, leaseOf } = this.#init
     // While it waited, its session may have been created, or ended and created again.
     if ('session' in command && command.type !== 'expire') admission.lease = leaseOf(command.session)
+    if (this.#isOfAnother(admission)) return this.#refuse(id, admission)
     const { lease } = admission
-    if (lease !== undefined && lease.session.principal !== principal) {
-      admission.lease = undefined
-      this.settled(id, true)
-      return admission.go('invalid')
-    }
     const ends = isEnd(command)
     if (ends && this.#inFlightOf(command) > 0) {
       if (lease !== undefined) lease.closing = true
@@ -188,6 +184,19 @@ export class Admissions {
     this.#touch(admission)
     admission.state = 'flushing'
     this.#count(command, 1)
+  }
+
+  /** Its session is another's by now, or is about to be. */
+  #isOfAnother({ command, principal }: Admission): boolean {
+    if (!('session' in command) || command.type === 'expire') return false
+    const owner = this.#init.leaseOf(command.session)?.session.principal ?? this.creatorOf(command.session)
+    return owner !== undefined && owner !== principal
+  }
+
+  #refuse(id: AdmissionId, admission: Admission): void {
+    admission.lease = undefined
+    this.settled(id, true)
+    admission.go('invalid')
   }
 
   #touch(admission: Admission): void {
@@ -209,6 +218,7 @@ export class Admissions {
     if (admission.late && caches.isFlushed(admission.touched)) this.#touchAgain(admission)
     admission.late = !caches.isFlushed(admission.touched)
     if (admission.late) return
+    if (this.#isOfAnother(admission)) return this.#refuse(id, admission)
     admission.state = 'open'
     this.#pending.delete(id)
     admission.go()

@@ -94,7 +94,9 @@ export class Reign {
 
   #leaseOf(id: bigint): Lease | undefined {
     const session = this.#init.view.session(id)
-    return session === undefined ? undefined : (this.#leases.get(id) ?? this.#begin(session))
+    if (session === undefined) return undefined
+    const lease = this.#leases.get(id)
+    return lease?.session.principal === session.principal ? lease : this.#begin(session)
   }
 
   #tell(lease: Lease, notice: Notice): number {
