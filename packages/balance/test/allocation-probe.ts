@@ -30,14 +30,19 @@ const requests: readonly BalanceRequest[] = Array.from({ length: 64 }, (_, at) =
 }))
 const result = { latency: 5 }
 
-/** A source that allocates nothing itself: multiples of the golden ratio. */
-const drawn = Float64Array.of(0)
+/**
+ * A source that allocates nothing itself, whatever the compiler makes of it: multiples of the golden ratio that are there already, in an array that holds something else as well, and so keeps
+ * them as they are given out.
+ */
+const drawn: readonly unknown[] = [{}, ...Array.from({ length: 1024 }, (_, at) => (at * 0.618033988749895) % 1)]
+const place = { at: 0 }
 const random = {
   next: (): number => {
-    drawn[0] = ((drawn[0] ?? 0) + 0.618033988749895) % 1
-    return drawn[0]
+    place.at = (place.at % 1024) + 1
+    return drawn[place.at] as number
   },
 }
+
 /** A field that holds small integers only: as a variable it would be a number that is allocated each time it is read. */
 const clock = { time: 0 }
 const now = (): number => clock.time
