@@ -1,5 +1,5 @@
 import type { Epoch, Monotonic } from '@conclave/interface'
-import { type CommandReply, decodeCall, type Problem } from '@conclave/machine-chubby'
+import { type CommandReply, decodeCall, type NumberedNotice, type Problem } from '@conclave/machine-chubby'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Overloaded, SessionExpired, Unavailable } from '../src/errors.ts'
 import { FileCache } from '../src/locks/cache.ts'
