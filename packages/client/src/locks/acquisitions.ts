@@ -1,5 +1,5 @@
 import type { Cancel } from '@conclave/interface'
-import type { CommandReply, Grant, LockMode } from '@conclave/machine-chubby'
+import type { CommandReply, Grant } from '@conclave/machine-chubby'
 import { unlessAborted } from '../abortable.ts'
 import { Unavailable } from '../errors.ts'
 import type { ClientClock } from '../time.ts'
@@ -15,12 +15,11 @@ export interface Opened {
 /** How a lock is asked for. */
 export interface Terms {
   readonly path: string
-  readonly mode: LockMode
-  /** Whether to stand in line if another has it. */
-  readonly queue: boolean
   /** Milliseconds; 0 and infinity: no bound. */
   readonly wait: number
+  /** Has not fired. */
   readonly signal: AbortSignal | undefined
+  /** Opens the file and asks for its lock. */
   readonly open: () => Promise<Opened>
 }
 
@@ -52,7 +51,6 @@ export class Acquisitions {
     const { signal } = giveUp
     const aborted = (): void => giveUp.abort(given?.reason)
     given?.addEventListener('abort', aborted, { once: true })
-    if (given?.aborted === true) aborted()
     let inLine = false
     let cancel: Cancel = () => {}
     if (wait > 0 && wait < Number.POSITIVE_INFINITY)

@@ -449,7 +449,7 @@ export class Session implements AsyncDisposable {
     const path = this.#path(name)
     const how: OpenOptions = { access: { read: false }, create: 'missing', parents: true, ephemeral, lockDelay }
     const open = () => this.#open(path, how, { mode, queue })
-    const acquired = await this.#acquisitions.acquire({ path, mode, queue, wait, signal, open })
+    const acquired = await this.#acquisitions.acquire({ path, wait, signal, open })
     if (acquired === undefined) return undefined
     const lock = new Lock(this, acquired.handle, acquired.grant)
     this.#locks.add(lock)
